@@ -1,0 +1,101 @@
+"""The port through which faults act on a cluster. Environments implement it; families use it.
+
+These are the primitives. Families (one file each) compose them. A primitive returns when the fault is in
+force. Links are directed pairs ``(src, dst)`` of node names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+Link = tuple[str, str]
+
+
+class LinkRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What happens to messages on a link, on top of the link's ordinary delay. Probabilities in ppm."""
+
+    delay_us: int = 0
+    jitter_us: int = 0
+    loss_ppm: int = 0
+    duplicate_ppm: int = 0
+    reorder_ppm: int = 0
+    """share of messages held back by a further ``reorder_us_max`` drawn uniformly"""
+    reorder_us_max: int = 0
+
+
+class LinkCount(msgspec.Struct):
+    """Frames of one directed link, counted where they would have been received."""
+
+    delivered: int = 0
+    refused: int = 0
+    """dropped because the link was cut"""
+    altered: int = 0
+    """lost, delayed, duplicated or held back by a LinkRule"""
+
+
+class NodeState(msgspec.Struct):
+    """A node as seen from its own side."""
+
+    incarnation: int
+    """starts so far: 1 after the first start"""
+    up: bool
+    exit_status: int | None = None
+    """of the last incarnation that ended; negative: the signal's number (subprocess' convention)"""
+    paused: bool = False
+    stalled: int = 0
+    """messages that waited for, or were lost to, a paused node so far"""
+    clock_offset_ns: int = 0
+    """the node's wall clock minus the harness's, as read on the node"""
+    clock_rate_ppm: int = 0
+    """how much faster than the harness's the node's monotonic clock ran, as read on the node"""
+    lost_bytes: int = 0
+    """un-fsynced bytes that power losses took from it so far"""
+
+
+class FaultPort(Protocol):
+    """``capabilities`` names the families (``partition``, ``kill``, ...) this environment can do."""
+
+    capabilities: frozenset[str]
+    nodes: tuple[str, ...]
+
+    def now(self) -> int:
+        """ns since the start of the run"""
+        ...
+
+    async def sleep_until(self, time_ns: int) -> None: ...
+
+    def leader(self) -> str | None:
+        """the node that last said it became leader and has not stepped down or died, if known"""
+        ...
+
+    async def cut(self, links: Iterable[Link]) -> int:
+        """Refuse all messages on these links; returns a handle. Overlapping cuts add up."""
+        ...
+
+    async def shape(self, links: Iterable[Link], rule: LinkRule) -> int:
+        """Apply ``rule`` on these links; returns a handle. Overlapping rules add up."""
+        ...
+
+    async def release(self, handle: int) -> None:
+        """Undo one ``cut`` or ``shape``."""
+        ...
+
+    async def kill(self, node: str) -> None: ...
+    async def power_loss(self, node: str) -> None: ...
+    async def start(self, node: str) -> None:
+        """Start a dead node; does nothing if it is up."""
+        ...
+
+    async def pause(self, node: str) -> None: ...
+    async def resume(self, node: str) -> None: ...
+    async def set_clock(self, node: str, offset_ns: int, rate_ppm: int) -> None:
+        """Set the node's clock: wall offset in ns, and rate error of both clocks in parts per million."""
+        ...
+
+    async def observe(self) -> dict[str, NodeState]: ...
+    def links(self) -> dict[Link, LinkCount]:
+        """Counters since the start of the run; links that never carried a frame may be absent."""
+        ...
