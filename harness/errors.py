@@ -1,0 +1,29 @@
+"""What can go wrong in a way that has an exit code of its own.
+
+| raised | exit code | means |
+|---|---|---|
+| `UsageError` | 254 | the user asked for something that cannot be done: one clear line says what, where, what was expected |
+| `HarnessError` | 255 | Splitbrain itself failed: nothing is said about the system under test |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UsageError(Exception):
+    """Bad arguments, a bad campaign or input file. ``str(e)`` is one line."""
+
+
+class HarnessError(Exception):
+    """A defect or an accident of the harness: no verdict follows from it. ``str(e)`` is one line."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?``, or what there is to choose from: the end of a line about an unknown name."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are {', '.join(names)}" if names else "; none are known"
