@@ -2,7 +2,7 @@
 
 | raised | exit code | means |
 |---|---|---|
-| `UsageError` | 254 | the user asked for something that cannot be done: one clear line says what, where, what was expected |
+| `UsageError` | 254 | what the user asked for cannot be done: one line says what, where, what was expected |
 | `HarnessError` | 255 | Splitbrain itself failed: nothing is said about the system under test |
 """
 

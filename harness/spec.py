@@ -38,7 +38,7 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     concurrency: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]*n?$")] | Annotated[int, msgspec.Meta(ge=1)] = "2n"
     rate: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 200.0
     op_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 1.0
-    seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)] = 1
+    seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 1
     env: EnvName = "sim"
     options: dict[str, Any] = {}
 
