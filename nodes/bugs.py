@@ -1,0 +1,92 @@
+"""Planted bugs: named, deliberate defects, each one guard removed or weakened. Off by default.
+
+The harness is judged by them: each must be caught, by the checker that should, and the sound build must raise
+nothing. Numbers are those of the project's catalogue of mutants.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from nodes.raft.core import Raft
+from nodes.raft.messages import Entry
+
+
+class VoteNotPersisted(Raft):
+    def _save_hard_state(self) -> None:
+        pass
+
+
+class CommitsEarlierTerms(Raft):
+    def _may_commit(self, index: int) -> bool:  # noqa: ARG002
+        return True
+
+
+class AlwaysTruncates(Raft):
+    def _first_new(self, prev_index: int, entries: tuple[Entry, ...]) -> int:
+        del prev_index, entries
+        return 0
+
+
+class IndexBeforeTerm(Raft):
+    def _is_up_to_date(self, last_index: int, last_term: int) -> bool:
+        return (last_index, last_term) >= (self.log.last_index, self.log.last_term)
+
+
+class ShortReadQuorum(Raft):
+    def _read_quorum(self) -> int:
+        return self.quorum - 1
+
+
+class ReadsBeforeOwnCommit(Raft):
+    def _may_read(self) -> bool:
+        return True
+
+
+class NoSessions(Raft):
+    def _is_duplicate(self, client: str, msg_id: int) -> bool:
+        del client, msg_id
+        return False
+
+
+class AcknowledgesBeforeSync(Raft):
+    def _durable(self, token: int) -> int | None:
+        del token
+
+
+class Bug(msgspec.Struct, frozen=True):
+    """``caught_by``: the checker and the anomaly that should catch it; ``fault``: the family that exposes it.
+
+    ``client_symptom``: the history alone, without the trace, must show it.
+    """
+
+    name: str
+    number: int
+    defect: str
+    core: type[Raft]
+    caught_by: str
+    fault: str
+    client_symptom: bool
+
+
+BUGS: dict[str, Bug] = {
+    bug.name: bug
+    for bug in (
+        Bug("vote-not-persisted", 1, "term and vote are not written to disk", VoteNotPersisted,
+            "linearizability", "kill, power-loss", client_symptom=True),
+        Bug("commits-earlier-terms", 2, "entries of earlier terms are committed by counting replicas (Figure 8)",
+            CommitsEarlierTerms, "raft-invariants", "kill, partition", client_symptom=False),
+        Bug("always-truncates", 5, "AppendEntries always truncates the log at its first entry",
+            AlwaysTruncates, "raft-invariants", "link", client_symptom=False),
+        Bug("index-before-term", 6, "a vote compares the last index before the last term",
+            IndexBeforeTerm, "raft-invariants", "partition", client_symptom=False),
+        Bug("short-read-quorum", 7, "a read asks one node fewer than a majority",
+            ShortReadQuorum, "linearizability", "partition", client_symptom=True),
+        Bug("reads-before-own-commit", 8, "a new leader serves reads before it committed in its own term",
+            ReadsBeforeOwnCommit, "linearizability", "kill, partition", client_symptom=True),
+        Bug("no-sessions", 18, "a repeated request is executed again",
+            NoSessions, "linearizability", "link, partition", client_symptom=True),
+        Bug("acknowledges-before-sync", 19, "entries are acknowledged before they are synced",
+            AcknowledgesBeforeSync, "linearizability", "power-loss", client_symptom=True),
+    )
+}  # fmt: skip
