@@ -86,7 +86,7 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """One run of the plan: its ``number`` from 0, and the number of the ``cell`` (combination) it belongs to."""
+    """One run of the plan: its ``number`` from 0, and that of its ``cell`` (combination)."""
 
     number: int
     cell: int
