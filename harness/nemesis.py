@@ -1,0 +1,96 @@
+"""The nemesis driver: plays a schedule on a cluster, and records what it did and what was observed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.recorder import Recorder
+from harness.runtime import Mailbox, Runtime
+from harness.streams import Streams
+from nemeses.fault import Fault
+from nemeses.port import FaultPort
+from nemeses.registry import get
+from nemeses.schedule import Schedule
+
+MS = 1_000_000
+
+
+class Triggers:
+    """Tells waiting faults of trace events. ``observe`` is one of the world's observers."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[str, dict[str, Any], Mailbox]] = []
+
+    def wait_for(self, kind: str, where: dict[str, Any], mailbox: Mailbox) -> None:
+        self._waiting.append((kind, where, mailbox))
+
+    def observe(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None:
+        del index, time
+        if not self._waiting:
+            return
+        for waiting in [w for w in self._waiting if w[0] == kind]:
+            if all(data.get(name) == value for name, value in waiting[1].items()):
+                self._waiting.remove(waiting)
+                waiting[2].put(node)
+
+
+class NemesisDriver:
+    """Plays each fault beside the others: waits for its start or trigger, applies it, heals it at its stop."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        runtime: Runtime,
+        port: FaultPort,
+        recorder: Recorder,
+        streams: Streams,
+        triggers: Triggers,
+    ) -> None:
+        self._schedule = schedule
+        self._runtime = runtime
+        self._port = port
+        self._recorder = recorder
+        self._streams = streams
+        self._triggers = triggers
+
+    async def run(self) -> None:
+        """Returns when every fault has been healed."""
+        done = self._runtime.mailbox()
+        for number, fault in enumerate(self._schedule.faults):
+            self._runtime.spawn(self._play(number, fault, done))
+        for _ in self._schedule.faults:
+            await self._runtime.receive(done, None)
+
+    async def _play(self, number: int, fault: Fault, done: Mailbox) -> None:
+        try:
+            await self._runtime.sleep_until(fault.start_ms * MS)
+            if fault.trigger is not None and not await self._triggered(fault):
+                self._note(fault, {"fault": number, "phase": "unfired"})
+                return
+            stream = self._streams.stream("nemesis", str(number))
+            async with get(fault.family).applied(fault, self._port, stream) as effect:
+                targets = list(effect.targets)
+                self._note(
+                    fault,
+                    {"fault": number, "phase": "start", "targets": targets, "detail": effect.detail},
+                )
+                await self._runtime.sleep_until(fault.stop_ms * MS)
+            self._note(
+                fault,
+                {"fault": number, "phase": "stop", "targets": targets, "evidence": effect.evidence},
+            )
+        finally:
+            done.put(number)
+
+    async def _triggered(self, fault: Fault) -> bool:
+        trigger = fault.trigger
+        assert trigger is not None
+        mailbox = self._runtime.mailbox()
+        self._triggers.wait_for(trigger.kind, trigger.where, mailbox)
+        fired = await self._runtime.receive(mailbox, fault.stop_ms * MS)
+        if fired is not None:
+            await self._runtime.sleep_until(self._runtime.now() + trigger.delay_ms * MS)
+        return fired is not None
+
+    def _note(self, fault: Fault, value: dict[str, Any]) -> None:
+        self._recorder.nemesis(self._runtime.now(), fault.family, value)

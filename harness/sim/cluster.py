@@ -1,0 +1,197 @@
+"""The simulated cluster behind the ports: faults (nemeses/port.py) and the harness's runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterable
+from typing import Any, BinaryIO
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.sim.network import Latency, SimLink
+from harness.sim.node import DiskLatency, SimNode
+from harness.sim.tasks import EXPIRED, SimMailbox, Task, Tasks, Wake, wait
+from harness.sim.world import Observer, World
+from harness.spec import RunSpec
+from harness.streams import Streams
+from nemeses.port import Link, LinkCount, LinkRule, NodeState
+from nodes.systems import SYSTEMS
+from workloads.port import CallTimeoutError
+
+CAPABILITIES = frozenset({"partition", "link", "kill", "power-loss", "pause", "clock"})
+
+
+def option(spec: RunSpec, name: str, kind: type) -> Any:
+    """One of the environment's options, decoded; UsageError says what is wrong with it."""
+    try:
+        return msgspec.convert(spec.options.get(name, {}), kind)
+    except (msgspec.ValidationError, ValueError) as e:
+        raise UsageError(f"options.{name}: {e}") from e
+
+
+class SimCluster:
+    """``nodes`` members of a reference system in one world. Nothing happens but through ``drive``."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self, spec: RunSpec, streams: Streams, trace: BinaryIO | None, observers: list[Observer]
+    ) -> None:
+        self.nodes = spec.node_names()
+        self.world = World(streams, trace, [self._note_leader, *observers])
+        self.tasks = Tasks(self.world)
+        self._leader: str | None = None
+        self._waiting: dict[tuple[str, int], Wake] = {}
+        self._handles: dict[int, tuple[list[SimLink], LinkRule | None]] = {}
+        self._next_handle = 0
+        self._client_stream = streams.stream("client-link")
+        latency = option(spec, "latency", Latency)
+        disk = option(spec, "disk", DiskLatency)
+        system = SYSTEMS[spec.system]
+        config = spec.options.get("config", {})
+        self._nodes: dict[str, SimNode] = {}
+        for name in self.nodes:
+            self._nodes[name] = SimNode(
+                self.world,
+                name,
+                lambda name=name: system.build(name, self.nodes, spec.bug, config),  # type: ignore[misc]
+                system.records,
+                disk,
+                self._reply,
+            )
+        self._links: dict[Link, SimLink] = {}
+        for src in self.nodes:
+            for dst in self.nodes:
+                if src != dst:
+                    link = SimLink(self.world, src, dst, latency, self._nodes[dst].receive)
+                    self._links[src, dst] = self._nodes[src].links[dst] = link
+
+    def drive(self, main: Coroutine[Any, Any, None]) -> None:
+        """Run the coroutine ``main``, and the world with it, to its end. Its exceptions pass through."""
+        task: Task = self.tasks.spawn(main)
+        try:
+            self.world.run(lambda: task.done)
+        finally:
+            self.tasks.close()
+            self.world.flush()
+
+    # --- the runtime port ---------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        return self.world.time
+
+    async def sleep_until(self, time_ns: int) -> None:
+        await self.tasks.sleep_until(time_ns)
+
+    def mailbox(self) -> SimMailbox:
+        return SimMailbox()
+
+    async def receive(self, mailbox: SimMailbox, deadline_ns: int | None) -> Any:
+        return await self.tasks.receive(mailbox, deadline_ns)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.tasks.spawn(coroutine)
+
+    async def call(
+        self, client: str, node: str, body: dict[str, Any], msg_id: int, timeout_ns: int
+    ) -> dict[str, Any]:
+        world = self.world
+        world.at(world.time + self._client_delay(), self._request, node, (client, msg_id, body))
+
+        def arm(wake: Wake) -> None:
+            self._waiting[client, msg_id] = wake
+            world.at(world.time + timeout_ns, wake, EXPIRED)
+
+        reply = await wait(arm)
+        del self._waiting[client, msg_id]
+        if reply is EXPIRED:
+            raise CallTimeoutError(f"{node} did not answer within {timeout_ns / 1e9:g} s")
+        return reply  # type: ignore[no-any-return]
+
+    def _client_delay(self) -> int:
+        return 100_000 + (self._client_stream.bits() * 400_000 >> 64)
+
+    def _request(self, node: str, request: tuple[str, int, dict[str, Any]]) -> None:
+        self.world.delivered += 1
+        self._nodes[node].request(*request)
+
+    def _reply(self, node: str, client: str, msg_id: int, body: dict[str, Any]) -> None:
+        del node
+        world = self.world
+        world.at(world.time + self._client_delay(), self._arrive, (client, msg_id), body)
+
+    def _arrive(self, request: tuple[str, int], body: dict[str, Any]) -> None:
+        self.world.delivered += 1
+        wake = self._waiting.get(request)
+        if wake is not None:
+            wake(body)
+
+    # --- the port of faults -------------------------------------------------------------------------------
+
+    async def start_all(self) -> None:
+        for name in self.nodes:
+            self._nodes[name].start()
+
+    def leader(self) -> str | None:
+        return self._leader
+
+    def _note_leader(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None:
+        del index, time
+        if kind == "role" and data["role"] == "leader":
+            self._leader = node
+        elif node == self._leader and kind in ("role", "killed", "power_lost", "panic"):
+            self._leader = None
+
+    async def cut(self, links: Iterable[Link]) -> int:
+        chosen = [self._links[link] for link in links]
+        for link in chosen:
+            link.cuts += 1
+        return self._handle(chosen, None)
+
+    async def shape(self, links: Iterable[Link], rule: LinkRule) -> int:
+        chosen = [self._links[link] for link in links]
+        for link in chosen:
+            link.rules = (*link.rules, rule)
+        return self._handle(chosen, rule)
+
+    async def release(self, handle: int) -> None:
+        links, rule = self._handles.pop(handle)
+        for link in links:
+            if rule is None:
+                link.cuts -= 1
+            else:
+                rules = list(link.rules)
+                rules.remove(rule)
+                link.rules = tuple(rules)
+
+    def _handle(self, links: list[SimLink], rule: LinkRule | None) -> int:
+        self._next_handle += 1
+        self._handles[self._next_handle] = (links, rule)
+        return self._next_handle
+
+    async def kill(self, node: str) -> None:
+        if self._nodes[node].up:
+            self._nodes[node].kill()
+
+    async def power_loss(self, node: str) -> None:
+        if self._nodes[node].up:
+            self._nodes[node].lose_power()
+
+    async def start(self, node: str) -> None:
+        if not self._nodes[node].up:
+            self._nodes[node].start()
+
+    async def pause(self, node: str) -> None:
+        self._nodes[node].pause()
+
+    async def resume(self, node: str) -> None:
+        self._nodes[node].resume()
+
+    async def set_clock(self, node: str, offset_ns: int, rate_ppm: int) -> None:
+        self._nodes[node].set_clock(offset_ns, rate_ppm)
+
+    async def observe(self) -> dict[str, NodeState]:
+        return {name: self._nodes[name].state() for name in self.nodes}
+
+    def links(self) -> dict[Link, LinkCount]:
+        return {link: found.count() for link, found in self._links.items()}
