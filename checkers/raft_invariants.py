@@ -1,0 +1,483 @@
+"""Raft's safety properties, watched on every event of the trace ("raft-invariants").
+
+The names are those of the paper's Figure 3 and of etcd's TLA+ specification:
+
+| property | what must hold |
+|---|---|
+| ElectionSafety | at most one leader in a term |
+| SingleVote | a node votes for at most one candidate in a term, restarts included |
+| LeaderAppendOnly | a leader never removes entries of its own log |
+| LogMatching | entries with the same index and term are the same, and so is all before them |
+| LeaderCompleteness | a new leader holds every entry committed in earlier terms |
+| StateMachineSafety | no two nodes commit or apply different entries at an index, or reach different states |
+| CommittedIsDurable | a majority of logs holds every committed entry; no log gives one up but by a crash |
+| MonotonicTerm, MonotonicCommit | neither goes back within one incarnation of a node |
+
+A mirror of each node's log (the terms of its entries) is built from ``append``, ``truncate`` and
+``started``. LogMatching lets a pair (index, term) stand for a whole prefix, which makes every check O(1) per
+entry. The trace tells what a node has in memory; a restart tells what its disk kept. A vote that was not yet
+on disk when the node died never left the node, so a vote lost in a restart counts as given only when its
+candidate could not have won without it.
+
+This runs beside a simulation: one dispatch by kind, no allocation per event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from checkers.record import Record, TraceEvent
+from checkers.result import Anomaly, Result
+from checkers.words import listing, seconds
+
+KEPT_MAX = 5
+"""anomalies kept of each type; the rest are counted"""
+
+INDEX_BITS = 40
+"""(index, term) as one integer: term << INDEX_BITS | index"""
+
+
+class _Node:
+    """What the trace said of one node."""
+
+    __slots__ = ("commit", "lead_term", "lost_votes", "name", "owed", "term", "terms", "votes")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.terms: list[int] = []  # of the entries 1, 2, ... of its log
+        self.term = 0
+        self.commit = 0
+        self.lead_term = 0  # the term it leads now, else 0
+        self.votes: dict[int, str] = {}  # term -> candidate
+        self.lost_votes: dict[int, str] = {}  # votes that a restart did not bring back
+        self.owed = 0  # committed entries up to here were truncated and not yet put back
+
+
+class RaftInvariants:
+    """The online monitor, and a checker of recorded traces. ``nodes``: all members of the cluster."""
+
+    name = "raft-invariants"
+
+    def __init__(self, nodes: tuple[str, ...] = ()) -> None:
+        self._reset(nodes)
+
+    def _reset(self, nodes: tuple[str, ...]) -> None:
+        self._nodes = {name: _Node(name) for name in nodes}
+        self._all = list(self._nodes.values())
+        self._majority = len(nodes) // 2 + 1
+        self._leaders: dict[int, tuple[str, int, int]] = {}  # term -> node, trace index, time
+        self._ids: dict[int, str] = {}  # (index, term) -> identity of the entry
+        self._prevs: dict[int, int] = {}  # (index, term) -> term of the entry before it
+        self._committed: list[int] = []  # terms of the committed entries
+        self._committed_at: dict[int, int] = {}  # term of the node that said so -> highest committed index
+        self._applied: dict[int, tuple[int, str, int]] = {}  # index -> entry's term, node, trace index
+        self._states: dict[int, tuple[Any, str, int]] = {}  # index -> state's hash, node, trace index
+        self._anomalies: list[Anomaly] = []
+        self._counts: dict[str, int] = {}
+        self._events = 0
+        self._gap = ""
+        self._handlers: dict[str, Callable[[_Node, int, int, dict[str, Any]], None]] = {
+            "started": self._started,
+            "role": self._role,
+            "vote": self._vote,
+            "append": self._append,
+            "truncate": self._truncate,
+            "commit": self._commit,
+            "apply": self._apply,
+            "killed": self._died,
+            "power_lost": self._died,
+        }
+
+    # --- in and out ---------------------------------------------------------------------------------------
+
+    def observe(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None:
+        """Take one trace event. ``index`` is the event's number, ``time`` is in ns. Other kinds are "
+        "ignored."""
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            self._events += 1
+            handler(self._nodes[node], index, time, data)
+
+    def observe_event(self, event: TraceEvent) -> None:
+        """The same from a recorded event."""
+        self.observe(event.index, event.time, event.node, event.kind, event.data)
+
+    @property
+    def violated(self) -> bool:
+        """Whether any property was violated so far."""
+        return bool(self._anomalies)
+
+    def result(self) -> Result:
+        """The verdict so far. A trace without events of a Raft core is unknown, and so is one with holes."""
+        for n in self._all:
+            if n.owed:
+                self._settle(n, -1, -1)
+        coverage = {
+            "events": self._events,
+            "nodes": len(self._all),
+            "terms": len(self._leaders),
+            "entries": len(self._ids),
+            "committed": len(self._committed),
+            "anomalies": dict(sorted(self._counts.items())),
+        }
+        if self._anomalies:
+            why = "violated: " + ", ".join(sorted(self._counts))
+            return Result("invalid", self.name, list(self._anomalies), why, coverage)
+        if self._gap:
+            return Result("unknown", self.name, why=self._gap, coverage=coverage)
+        if not self._events:
+            return Result(
+                "unknown", self.name, why="the trace has no event of a Raft core", coverage=coverage
+            )
+        return Result("valid", self.name, coverage=coverage)
+
+    def check(self, record: Record) -> Result:
+        """Judge ``record.trace``; nothing observed earlier counts."""
+        nodes = record.nodes or tuple(sorted({e.node for e in record.trace if e.kind in self._handlers}))
+        self._reset(nodes)
+        observe = self.observe
+        for e in record.trace:
+            if e.node in self._nodes:
+                observe(e.index, e.time, e.node, e.kind, e.data)
+        return self.result()
+
+    def _report(self, kind: str, trace_indexes: list[int], explanation: str, **data: Any) -> None:
+        count = self._counts.get(kind, 0)
+        self._counts[kind] = count + 1
+        if count < KEPT_MAX:
+            witnesses = [i for i in trace_indexes if i >= 0]
+            self._anomalies.append(Anomaly(kind, [], witnesses, explanation, data))
+
+    # --- elections ----------------------------------------------------------------------------------------
+
+    def _raise_term(self, n: _Node, term: int, index: int, time: int) -> None:
+        if term < n.term:
+            self._report(
+                "MonotonicTerm",
+                [index],
+                f"{n.name} was in term {n.term} and at {seconds(time)} acts in term {term}",
+                node=n.name,
+                term=term,
+            )
+        n.term = term
+
+    def _role(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+        if n.owed:
+            self._settle(n, index, time)
+        term = data["term"]
+        if term != n.term:
+            self._raise_term(n, term, index, time)
+        if data["role"] != "leader":
+            n.lead_term = 0
+            return
+        n.lead_term = term
+        known = self._leaders.get(term)
+        if known is None:
+            self._leaders[term] = (n.name, index, time)
+        elif known[0] != n.name:
+            self._report(
+                "ElectionSafety",
+                [known[1], index],
+                f"{n.name} became leader of term {term} at {seconds(time)}, and so had {known[0]} at "
+                f"{seconds(known[2])}: two leaders in one term",
+                term=term,
+                nodes=[known[0], n.name],
+            )
+        self._check_election(term, n.name, index, time)
+        self._check_completeness(n, term, index, time)
+
+    def _check_completeness(self, n: _Node, term: int, index: int, time: int) -> None:
+        needed = max((i for t, i in self._committed_at.items() if t < term), default=0)
+        terms, committed = n.terms, self._committed
+        if needed and (len(terms) < needed or terms[needed - 1] != committed[needed - 1]):
+            have = (
+                f"its log ends at index {len(terms)}"
+                if len(terms) < needed
+                else f"its log has an entry of term {terms[needed - 1]} there"
+            )
+            self._report(
+                "LeaderCompleteness",
+                [index],
+                f"{n.name} became leader of term {term} at {seconds(time)} without the entry of index "
+                f"{needed} "
+                f"and term {committed[needed - 1]}, which was committed in an earlier term: {have}",
+                node=n.name,
+                term=term,
+                index=needed,
+            )
+
+    def _vote(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+        term, candidate = data["term"], data["for"]
+        if term != n.term:
+            self._raise_term(n, term, index, time)
+        before = n.votes.setdefault(term, candidate)
+        if before != candidate:
+            self._double_vote(n, term, before, candidate, index, time)
+        elif n.lost_votes and n.lost_votes.get(term, candidate) != candidate and term in self._leaders:
+            self._check_election(term, self._leaders[term][0], index, time)
+
+    def _check_election(self, term: int, leader: str, index: int, time: int) -> None:
+        """Nodes that now vote for another, though their lost vote was needed by ``leader``, voted twice."""
+        suspects = []
+        support = 0
+        for n in self._all:
+            vote = n.votes.get(term)
+            if n.lost_votes.get(term) == leader and vote is not None and vote != leader:
+                suspects.append(n)
+            elif vote == leader or n.lost_votes.get(term) == leader:
+                support += 1
+        if suspects and support < self._majority:
+            for n in suspects:
+                self._double_vote(n, term, leader, n.votes[term], index, time)
+
+    def _double_vote(self, n: _Node, term: int, first: str, second: str, index: int, time: int) -> None:
+        self._report(
+            "SingleVote",
+            [index],
+            f"{n.name} voted twice in term {term}: for {first} and for {second} (seen at {seconds(time)})",
+            node=n.name,
+            term=term,
+            candidates=[first, second],
+        )
+
+    # --- the log ------------------------------------------------------------------------------------------
+
+    def _append(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+        at = data["index"]
+        terms = n.terms
+        if at != len(terms) + 1:
+            if at > len(terms) + 1:
+                self._gap = self._gap or (
+                    f"trace event {index}: {n.name} appends at {at}, but its log is known to {len(terms)} "
+                    f"only"
+                )
+                return
+            self._cut(n, at - 1, index, time)
+        ids, prevs = self._ids, self._prevs
+        prev = terms[-1] if terms else 0
+        for term, entry_id in data["entries"]:
+            key = term << INDEX_BITS | at
+            if ids.setdefault(key, entry_id) != entry_id or prevs.setdefault(key, prev) != prev:
+                self._mismatch(n, at, term, entry_id, prev, index, time)
+            terms.append(term)
+            prev = term
+            at += 1
+        if n.owed:
+            self._settle(n, index, time)
+
+    def _mismatch(
+        self, n: _Node, at: int, term: int, entry_id: str, prev: int, index: int, time: int
+    ) -> None:
+        key = term << INDEX_BITS | at
+        known, known_prev = self._ids[key], self._prevs.setdefault(key, prev)
+        self._report(
+            "LogMatching",
+            [index],
+            f"{n.name} appended at {seconds(time)} entry {entry_id or 'of a new leader'!s} at index {at} "
+            f"of term "
+            f"{term} after an entry of term {prev}; elsewhere the entry of that index and term is "
+            f"{known or 'of a new leader'!s} after an entry of term {known_prev}",
+            node=n.name,
+            index=at,
+            term=term,
+        )
+
+    def _truncate(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+        self._cut(n, data["after"], index, time)
+
+    def _cut(self, n: _Node, after: int, index: int, time: int) -> None:
+        if n.owed:
+            self._settle(n, index, time)
+        terms, committed = n.terms, self._committed
+        if after >= len(terms):
+            return
+        if n.lead_term:
+            self._report(
+                "LeaderAppendOnly",
+                [index],
+                f"{n.name}, leader of term {n.lead_term}, removed the entries after index {after} from "
+                f"its own log at "
+                f"{seconds(time)}",
+                node=n.name,
+                term=n.lead_term,
+                index=after + 1,
+            )
+        held = min(len(terms), len(committed))
+        # a conflicting tail may be longer than the log that was committed: look for what is really held
+        while held > after and terms[held - 1] != committed[held - 1]:
+            held -= 1
+        if held > after:
+            n.owed = held
+        del terms[after:]
+
+    def _settle(self, n: _Node, index: int, time: int) -> None:
+        """Committed entries that were truncated must be back with the append that follows at once."""
+        owed, n.owed = n.owed, 0
+        terms, committed = n.terms, self._committed
+        if len(terms) >= owed and terms[owed - 1] == committed[owed - 1]:
+            return
+        kept = len(terms)
+        while kept and (kept >= owed or terms[kept - 1] != committed[kept - 1]):
+            kept -= 1
+        self._report(
+            "CommittedIsDurable",
+            [index],
+            f"{n.name} removed committed entries, {_span(kept + 1, owed)}, from its log"
+            + (f" (seen at {seconds(time)})" if time >= 0 else ""),
+            node=n.name,
+            index=kept + 1,
+        )
+
+    # --- commit and apply ---------------------------------------------------------------------------------
+
+    def _commit(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+        at, term = data["index"], data["term"]
+        if n.owed:
+            self._settle(n, index, time)
+        if term != n.term:
+            self._raise_term(n, term, index, time)
+        if at < n.commit:
+            self._report(
+                "MonotonicCommit",
+                [index],
+                f"the commit index of {n.name} went back from {n.commit} to {at} at {seconds(time)}",
+                node=n.name,
+                index=at,
+            )
+        n.commit = at
+        terms, committed = n.terms, self._committed
+        if at > len(terms):
+            self._report(
+                "StateMachineSafety",
+                [index],
+                f"{n.name} committed index {at} at {seconds(time)}, but its log ends at {len(terms)}",
+                node=n.name,
+                index=at,
+            )
+            return
+        known = len(committed)
+        shared = min(at, known)
+        if shared and terms[shared - 1] != committed[shared - 1]:
+            self._report(
+                "StateMachineSafety",
+                [index],
+                f"{n.name} committed at {seconds(time)} a log with an entry of term {terms[shared - 1]} "
+                f"at index {shared}; "
+                f"the entry of term {committed[shared - 1]} had been committed there",
+                node=n.name,
+                index=shared,
+            )
+            return
+        if self._committed_at.get(term, 0) < at:
+            self._committed_at[term] = at
+        if at > known:
+            committed.extend(terms[known:at])
+            self._check_majority(index, time, "when it was committed")
+
+    def _check_majority(self, index: int, time: int, moment: str) -> None:
+        at = len(self._committed)
+        if not at:
+            return
+        term = self._committed[at - 1]
+        holders = 0
+        for n in self._all:
+            terms = n.terms
+            if len(terms) >= at and terms[at - 1] == term:
+                holders += 1
+        if holders < self._majority:
+            names = [n.name for n in self._all if len(n.terms) >= at and n.terms[at - 1] == term]
+            self._report(
+                "CommittedIsDurable",
+                [index],
+                f"the committed entry of index {at} and term {term} was in {holders} of {len(self._all)} "
+                f"logs "
+                f"({listing(names) or 'none'}) {moment}, at {seconds(time)}; a majority is {self._majority}",
+                index=at,
+                term=term,
+            )
+
+    def _apply(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+        at, state = data["index"], data["state"]
+        terms = n.terms
+        if at > len(terms):
+            self._gap = self._gap or (
+                f"trace event {index}: {n.name} applies {at}, but its log is known to {len(terms)} only"
+            )
+            return
+        term = terms[at - 1] if at else 0
+        applied = self._applied.get(at)
+        if applied is None:
+            self._applied[at] = (term, n.name, index)
+            self._states[at] = (state, n.name, index)
+            return
+        if applied[0] != term:
+            self._report(
+                "StateMachineSafety",
+                [applied[2], index],
+                f"{n.name} applied the entry of term {term} at index {at} at {seconds(time)}; "
+                f"{applied[1]} had applied the "
+                f"entry of term {applied[0]} there",
+                node=n.name,
+                index=at,
+            )
+        known = self._states[at]
+        if known[0] != state:
+            self._report(
+                "StateMachineSafety",
+                [known[2], index],
+                f"after index {at} the state of {n.name} is {state} (at {seconds(time)}), and that of "
+                f"{known[1]} was "
+                f"{known[0]}: the same log gave different states",
+                node=n.name,
+                index=at,
+            )
+
+    # --- lives --------------------------------------------------------------------------------------------
+
+    def _died(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:  # noqa: ARG002  one shape of handlers
+        n.lead_term = 0
+
+    def _started(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+        if n.owed:
+            self._settle(n, index, time)
+        n.lead_term = 0
+        n.commit = 0
+        n.term = term = data["term"]
+        for voted in [t for t in n.votes if t > term or (t == term and data["vote"] != n.votes[t])]:
+            n.lost_votes[voted] = n.votes.pop(voted)
+        if data["vote"] is not None:
+            n.votes.setdefault(term, data["vote"])
+        before = len(n.terms)
+        self._recover(n, data["last_index"], data["last_term"], index)
+        if len(n.terms) < before:
+            self._check_majority(
+                index, time, f"after {n.name} came back with {len(n.terms)} of {before} entries"
+            )
+
+    def _recover(self, n: _Node, last: int, last_term: int, index: int) -> None:
+        """Set the mirror to what the disk brought back: an earlier log of this node, known by its last
+        entry.
+        """
+        terms = n.terms
+        tail: list[int] = []
+        term = last_term
+        at = last
+        while at and not (at <= len(terms) and terms[at - 1] == term):
+            prev = self._prevs.get(term << INDEX_BITS | at)
+            if prev is None:
+                self._gap = self._gap or (
+                    f"trace event {index}: {n.name} started with an entry of index {at} and term {term} "
+                    f"that no "
+                    "node appended"
+                )
+                return
+            tail.append(term)
+            term = prev
+            at -= 1
+        del terms[at:]
+        terms.extend(reversed(tail))
+
+
+def _span(first: int, last: int) -> str:
+    return f"index {first}" if first >= last else f"indexes {first} to {last}"
