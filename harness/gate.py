@@ -38,8 +38,8 @@ class Judgement(msgspec.Struct):
     code: int
 
 
-def judge(gate: Gate, entries: Sequence[Entry], planned: int) -> Judgement:
-    """Hold the campaign's runs against its gate. ``planned``: runs that had to happen.
+def judge(gate: Gate, entries: Sequence[Entry], baseline: Sequence[Entry], missing: int) -> Judgement:
+    """Hold the campaign's runs against its gate. ``missing``: runs that had to happen and did not.
 
     A demand that the system missed makes the code 1; one that says too little was seen makes it 2; a run that
     the harness itself spoiled makes it 255.
@@ -54,11 +54,15 @@ def judge(gate: Gate, entries: Sequence[Entry], planned: int) -> Judgement:
         if not met:
             codes.append(code)
 
-    broken = sum(e.failed for e in entries)
+    broken = sum(e.failed for e in (*entries, *baseline))
     if broken:
         demand(False, f"{_runs(broken)} spoiled by a defect of splitbrain itself", FAILED)
-    if len(entries) < planned:
-        demand(False, f"{len(entries)} of {planned} runs were made", FAILED)
+    if missing:
+        demand(False, f"{_runs(missing)} not made", FAILED)
+    for entry in baseline:
+        if entry.verdict != "valid" and not entry.failed:
+            text = f"without faults {entry.system} {entry.workload} is {entry.verdict}"
+            demand(False, text, VERDICT_CODES[entry.verdict])
     if sound:
         demand(
             total.invalid <= gate.invalid, f"invalid runs {total.invalid}, at most {gate.invalid}", INVALID

@@ -1,7 +1,7 @@
 """Many runs on many processors: worker processes that execute one run at a time.
 
-A worker is started afresh (not forked: no state of the parent's threads leaks into a run), ignores ctrl-C, which
-is the parent's to handle, and ends when the parent's end of its pipe closes, however the parent died.
+A worker is started afresh (not forked: no state of the parent's threads leaks into a run), ignores ctrl-C,
+which is the parent's to handle, and ends when the parent's end of its pipe closes, however the parent died.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -42,7 +42,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def make(job: Job) -> Entry:
-    """Execute one run and sum it up. Reports are written for runs that did not come out valid, or all are kept."""
+    """Execute one run and sum it up. A page is written for runs whose files are kept."""
     from harness.report import run_report  # noqa: PLC0415 (only runs that need a page pay for it)
     from harness.run import execute  # noqa: PLC0415 (what executes imports every environment)
 
@@ -130,7 +130,7 @@ class Pool:
             self._workers[here] = worker
             self._idle.append(here)
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -147,7 +147,7 @@ class Pool:
     def results(self, source: Callable[[], Job | None]) -> Iterator[tuple[Job, Entry | Failure]]:
         """Execute what ``source`` gives, in its order, and yield results as they come.
 
-        ``source`` is asked again after each result; None means nothing for now, and the end once all are back.
+        ``source`` is asked again after each result; None means nothing for now; the end is when all are back.
         """
         while True:
             while self._idle and (job := source()) is not None:
