@@ -1,0 +1,38 @@
+"""The budget of a search: wall-clock seconds and an estimate of its memory."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+CONFIGURATION_BYTES = 300
+"""of one configuration in the search's sets, with its masks and hash entry; measured generously"""
+
+
+class BudgetExceededError(Exception):
+    """The search gave up. ``args[0]`` says which budget ran out; ``position`` how far the history was decided."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.position = -1
+
+
+class Budget:
+    """Spend it with ``charge``; the clock is read at most once a thousand configurations."""
+
+    def __init__(self, seconds: float, megabytes: float) -> None:
+        self.seconds = seconds
+        self.megabytes = megabytes
+        self.most = int(megabytes * 1_000_000 / CONFIGURATION_BYTES)
+        self.configurations = 0
+        self._deadline = perf_counter() + seconds
+        self._next_look = 0
+
+    def charge(self, explored: int, held: int) -> None:
+        """Count configurations explored; ``held`` are in memory now. Raises BudgetExceededError."""
+        self.configurations += explored
+        if held > self.most:
+            raise BudgetExceededError(f"the memory budget of {self.megabytes:g} MB ran out")
+        if self.configurations >= self._next_look:
+            self._next_look = self.configurations + 1000
+            if perf_counter() > self._deadline:
+                raise BudgetExceededError(f"the time budget of {self.seconds:g} s ran out")
