@@ -7,14 +7,12 @@ new one, ``concurrency`` higher, takes its place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
 from checkers.history import Op
 from harness.caller import Caller
 from harness.recorder import Recorder
-from harness.runtime import Mailbox, Runtime
+from harness.runtime import Runtime
 from harness.streams import Stream
-from workloads.generators import PENDING, Context
+from workloads.generators import PENDING, Context, Gen
 from workloads.port import CallError, CallTimeoutError, Client, Workload
 
 POLL_NS = 1_000_000
@@ -46,16 +44,13 @@ class Interpreter:
         self._stream = stream
         self._done = runtime.mailbox()
 
-    async def run(self, generator: Any) -> None:
+    async def run(self, generator: Gen) -> None:
         """Until the generator is exhausted and every operation has completed."""
-        runtime, done = self._runtime, self._done
+        runtime = self._runtime
         busy: set[int] = set()
         while True:
             now = runtime.now()
-            free = tuple(t for t in self._threads if t not in busy)
-            context = Context(
-                time=now, threads=self._threads, free=free, processes=self._processes, stream=self._stream
-            )
+            context = self._context(now, busy)
             asked = generator.op(context)
             if asked is None:
                 if not busy:
@@ -68,28 +63,34 @@ class Interpreter:
                 elif op.time > now:
                     deadline = op.time
                 else:
-                    op.time = now
-                    thread = self._thread_of(op.process)
-                    busy.add(thread)
-                    generator = after.update(context, op) if after is not None else after
-                    self._begin(op, thread, done)
+                    generator = after.update(context, self._begin(op, now, busy))
                     continue
-            completed = await runtime.receive(done, deadline)
+            completed = await runtime.receive(self._done, deadline)
             if completed is not None:
                 thread, completion = completed
                 busy.discard(thread)
-                generator = self._complete(generator, thread, completion, busy)
+                if completion.type == "info":
+                    self._processes[thread] = completion.process + len(self._threads)
+                generator = generator.update(self._context(runtime.now(), busy), completion)
 
-    def _thread_of(self, process: int | str) -> int:
-        assert isinstance(process, int)
-        return process % len(self._threads)
+    def _context(self, now: int, busy: set[int]) -> Context:
+        free = tuple(t for t in self._threads if t not in busy)
+        return Context(now, self._threads, free, self._processes, self._stream)
 
-    def _begin(self, op: Op, thread: int, done: Mailbox) -> None:
-        op.node = self._nodes[thread % len(self._nodes)]
+    def _begin(self, op: Op, now: int, busy: set[int]) -> Op:
+        """Record an invocation and send it on its way; a mark (type info) is recorded only."""
+        op.time = now
+        if op.type == "info":
+            return self._recorder.record(op)
+        assert isinstance(op.process, int)
+        thread = op.process % len(self._threads)
+        busy.add(thread)
+        op.node = op.node or self._nodes[thread % len(self._nodes)]
         self._recorder.record(op)
-        self._runtime.spawn(self._perform(op, thread, done))
+        self._runtime.spawn(self._perform(op, thread))
+        return op
 
-    async def _perform(self, op: Op, thread: int, done: Mailbox) -> None:
+    async def _perform(self, op: Op, thread: int) -> None:
         """One operation, from its request to its completion, which is recorded the moment it is known."""
         assert isinstance(op.process, int)
         assert op.node is not None
@@ -110,20 +111,4 @@ class Interpreter:
             completion.type = "fail" if definite or e.definite else "info"
         completion.time = self._runtime.now()
         self._recorder.record(completion)
-        done.put((thread, completion))
-
-    def _complete(self, generator: Any, thread: int, completion: Op, busy: set[int]) -> Any:
-        if completion.type == "info":
-            assert isinstance(completion.process, int)
-            self._processes[thread] = completion.process + len(self._threads)
-        if generator is None:
-            return None
-        free = tuple(t for t in self._threads if t not in busy)
-        context = Context(
-            time=self._runtime.now(),
-            threads=self._threads,
-            free=free,
-            processes=self._processes,
-            stream=self._stream,
-        )
-        return generator.update(context, completion)
+        self._done.put((thread, completion))

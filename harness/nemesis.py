@@ -52,9 +52,11 @@ class NemesisDriver:
         self._recorder = recorder
         self._streams = streams
         self._triggers = triggers
+        self._origin_ns = 0
 
-    async def run(self) -> None:
-        """Returns when every fault has been healed."""
+    async def run(self, origin_ns: int) -> None:
+        """Play the schedule, whose times count from ``origin_ns``; returns when every fault has been healed."""
+        self._origin_ns = origin_ns
         done = self._runtime.mailbox()
         for number, fault in enumerate(self._schedule.faults):
             self._runtime.spawn(self._play(number, fault, done))
@@ -63,7 +65,7 @@ class NemesisDriver:
 
     async def _play(self, number: int, fault: Fault, done: Mailbox) -> None:
         try:
-            await self._runtime.sleep_until(fault.start_ms * MS)
+            await self._runtime.sleep_until(self._origin_ns + fault.start_ms * MS)
             if fault.trigger is not None and not await self._triggered(fault):
                 self._note(fault, {"fault": number, "phase": "unfired"})
                 return
@@ -74,7 +76,7 @@ class NemesisDriver:
                     fault,
                     {"fault": number, "phase": "start", "targets": targets, "detail": effect.detail},
                 )
-                await self._runtime.sleep_until(fault.stop_ms * MS)
+                await self._runtime.sleep_until(self._origin_ns + fault.stop_ms * MS)
             self._note(
                 fault,
                 {"fault": number, "phase": "stop", "targets": targets, "evidence": effect.evidence},
@@ -87,7 +89,7 @@ class NemesisDriver:
         assert trigger is not None
         mailbox = self._runtime.mailbox()
         self._triggers.wait_for(trigger.kind, trigger.where, mailbox)
-        fired = await self._runtime.receive(mailbox, fault.stop_ms * MS)
+        fired = await self._runtime.receive(mailbox, self._origin_ns + fault.stop_ms * MS)
         if fired is not None:
             await self._runtime.sleep_until(self._runtime.now() + trigger.delay_ms * MS)
         return fired is not None

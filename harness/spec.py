@@ -41,6 +41,8 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 1
     env: EnvName = "sim"
     options: dict[str, Any] = {}
+    overrides: dict[str, dict[int, int]] = {}
+    """decisions to impose on a replay: stream name -> number of the draw -> its 64 bits"""
 
     def clients(self) -> int:
         """The number of client threads."""

@@ -37,10 +37,19 @@ class Record(msgspec.Struct, frozen=True, tag_field="rec", array_like=True):
 # --- events -----------------------------------------------------------------------------------------------
 
 
+class Choices(Protocol):
+    """A random stream, for cores that need random choice. Time-outs need none: the host draws them."""
+
+    def below(self, n: int) -> int:
+        """Uniform in [0, n)."""
+        ...
+
+
 class Start(msgspec.Struct, frozen=True):
     """First event of each incarnation. ``recovered``: every record that survived, oldest first."""
 
     recovered: tuple[Any, ...] = ()
+    choices: Choices | None = None
 
 
 class Receive(msgspec.Struct, frozen=True, gc=False):

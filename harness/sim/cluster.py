@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
 import msgspec
@@ -15,7 +16,8 @@ from harness.sim.world import Observer, World
 from harness.spec import RunSpec
 from harness.streams import Streams
 from nemeses.port import Link, LinkCount, LinkRule, NodeState
-from nodes.systems import SYSTEMS
+from nodes.kernel import Core
+from nodes.systems import System
 from workloads.port import CallTimeoutError
 
 CAPABILITIES = frozenset({"partition", "link", "kill", "power-loss", "pause", "clock"})
@@ -29,13 +31,30 @@ def option(spec: RunSpec, name: str, kind: type) -> Any:
         raise UsageError(f"options.{name}: {e}") from e
 
 
+class OutgoingLinks(dict[str, SimLink]):
+    """One node's links, each made when it is first used: a thousand nodes have a million."""
+
+    def __init__(self, make: Callable[[str], SimLink]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, dst: str) -> SimLink:
+        link = self[dst] = self._make(dst)
+        return link
+
+
 class SimCluster:
-    """``nodes`` members of a reference system in one world. Nothing happens but through ``drive``."""
+    """The members of a system in one world. Nothing happens but through ``drive``."""
 
     capabilities = CAPABILITIES
 
     def __init__(
-        self, spec: RunSpec, streams: Streams, trace: BinaryIO | None, observers: list[Observer]
+        self,
+        spec: RunSpec,
+        system: System,
+        streams: Streams,
+        trace: BinaryIO | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.nodes = spec.node_names()
         self.world = World(streams, trace, [self._note_leader, *observers])
@@ -47,24 +66,25 @@ class SimCluster:
         self._client_stream = streams.stream("client-link")
         latency = option(spec, "latency", Latency)
         disk = option(spec, "disk", DiskLatency)
-        system = SYSTEMS[spec.system]
         config = spec.options.get("config", {})
         self._nodes: dict[str, SimNode] = {}
+
+        def link(src: str, dst: str) -> SimLink:
+            return SimLink(self.world, src, dst, latency, self._nodes[dst].receive)
+
+        def build(name: str) -> Core:
+            return system.build(name, self.nodes, spec.bug, config)
+
         for name in self.nodes:
             self._nodes[name] = SimNode(
                 self.world,
                 name,
-                lambda name=name: system.build(name, self.nodes, spec.bug, config),  # type: ignore[misc]
+                OutgoingLinks(partial(link, name)),
+                partial(build, name),
                 system.records,
                 disk,
                 self._reply,
             )
-        self._links: dict[Link, SimLink] = {}
-        for src in self.nodes:
-            for dst in self.nodes:
-                if src != dst:
-                    link = SimLink(self.world, src, dst, latency, self._nodes[dst].receive)
-                    self._links[src, dst] = self._nodes[src].links[dst] = link
 
     def drive(self, main: Coroutine[Any, Any, None]) -> None:
         """Run the coroutine ``main``, and the world with it, to its end. Its exceptions pass through."""
@@ -143,13 +163,13 @@ class SimCluster:
             self._leader = None
 
     async def cut(self, links: Iterable[Link]) -> int:
-        chosen = [self._links[link] for link in links]
+        chosen = [self._nodes[src].links[dst] for src, dst in links]
         for link in chosen:
             link.cuts += 1
         return self._handle(chosen, None)
 
     async def shape(self, links: Iterable[Link], rule: LinkRule) -> int:
-        chosen = [self._links[link] for link in links]
+        chosen = [self._nodes[src].links[dst] for src, dst in links]
         for link in chosen:
             link.rules = (*link.rules, rule)
         return self._handle(chosen, rule)
@@ -194,4 +214,8 @@ class SimCluster:
         return {name: self._nodes[name].state() for name in self.nodes}
 
     def links(self) -> dict[Link, LinkCount]:
-        return {link: found.count() for link, found in self._links.items()}
+        return {
+            (src, dst): self._nodes[src].links[dst].count()
+            for src in self.nodes
+            for dst in sorted(self._nodes[src].links)
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -53,19 +53,20 @@ class SimTimer:
 
 
 class SimNode:
-    """One member. ``links`` are its outgoing ones; ``reply(client, msg_id, body)`` is the way to clients."""
+    """One member. ``links`` are its outgoing ones; ``reply(node, client, msg_id, body)`` is the way to clients."""
 
     def __init__(
         self,
         world: World,
         name: str,
+        links: Mapping[str, SimLink],
         build: Callable[[], Core],
         records: Any,
         latency: DiskLatency,
         reply: Callable[[str, str, int, dict[str, Any]], None],
     ) -> None:
         self.name = name
-        self.links: dict[str, SimLink] = {}
+        self.links = links
         self.clock = SimClock()
         self.incarnation = 0
         self.exit_status: int | None = None
@@ -120,7 +121,7 @@ class SimNode:
         self._core = self._build()
         self._appended_token = self._stored_token = 0
         self._syncing = False
-        self._handle(kernel.Start(recovered))
+        self._handle(kernel.Start(recovered, self._world.streams.stream("choices", self.name)))
 
     def kill(self) -> None:
         self._die(SIGKILL, "killed", {})

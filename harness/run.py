@@ -1,0 +1,266 @@
+"""One run: from a specification to a record, a verdict and a report.
+
+The data's way: spec -> schedule (data) -> cluster of the environment -> interpreter and nemesis driver, which
+record -> checkers, which see the record and nothing else -> results.json -> report.html.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from checkers import registry as checkers
+from checkers.raft_invariants import RaftInvariants
+from checkers.record import Checker, Record
+from checkers.result import Result, Verdict, merge
+from harness.caller import Caller
+from harness.environment import Cluster, capabilities, drive_of
+from harness.errors import UsageError, nearest
+from harness.interpreter import Interpreter
+from harness.nemesis import NemesisDriver, Triggers
+from harness.provenance import made_by
+from harness.recorder import Recorder
+from harness.store import RUN_FILE, write_atomic
+from harness.spec import MS, SECOND, RunSpec
+from harness.streams import Streams
+from harness.tracefile import Elections, TraceFile
+from nemeses import registry as nemeses
+from nemeses.schedule import Schedule, plan
+from nodes.bugs import BUGS
+from nodes.systems import SYSTEMS
+from workloads import registry as workloads
+from workloads.generators import stagger, time_limit
+from workloads.port import Workload
+
+
+class Outcome(msgspec.Struct):
+    """What became of a run. ``summary`` holds figures for campaigns; its names are in docs/formats.md."""
+
+    verdict: Verdict
+    results: list[Result]
+    summary: dict[str, Any]
+    folder: Path
+
+
+class Monitor(Protocol):
+    """A checker that is fed one trace event at a time."""
+
+    def observe(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None: ...
+    def result(self) -> Result: ...
+
+
+class Plan(msgspec.Struct):
+    """A checked specification with everything that it names."""
+
+    spec: RunSpec
+    workload: Workload
+    schedule: Schedule
+    streams: Streams
+
+
+def check_spec(spec: RunSpec) -> None:
+    """Raises UsageError, one line, where the run could not even begin."""
+    _workload(spec)
+    _system(spec)
+    if spec.bug is not None and spec.bug not in BUGS:
+        raise UsageError(f"bug: unknown bug {spec.bug!r}{nearest(spec.bug, BUGS)}")
+    able = capabilities(spec)
+    for name in spec.nemesis:
+        try:
+            family = nemeses.check(name)
+        except ValueError as e:
+            raise UsageError(f"nemesis: {e}") from e
+        if family not in able:
+            raise UsageError(
+                f"nemesis: {family!r} cannot be done in environment {spec.env!r}; it can do {', '.join(sorted(able))}"
+            )
+    drive_of(spec)
+
+
+def _workload(spec: RunSpec) -> Workload:
+    try:
+        return workloads.get(spec.workload)
+    except ValueError as e:
+        raise UsageError(f"workload: {e}") from e
+
+
+def _system(spec: RunSpec) -> None:
+    if spec.bin is not None:
+        return
+    if spec.system not in SYSTEMS:
+        raise UsageError(f"system: unknown system {spec.system!r}{nearest(spec.system, SYSTEMS)}")
+    missing = sorted(set(_workload(spec).requests) - SYSTEMS[spec.system].requests)
+    if missing:
+        raise UsageError(
+            f"workload: {spec.workload!r} sends {', '.join(missing)}, which system {spec.system!r} does not answer"
+        )
+    try:
+        SYSTEMS[spec.system].build("n0", spec.node_names(), spec.bug, spec.options.get("config", {}))
+    except ValueError as e:
+        raise UsageError(f"options.config: {e}") from e
+
+
+def make_plan(spec: RunSpec, schedule: Schedule | None = None) -> Plan:
+    """Everything that follows from the seed before the first event. ``schedule`` replaces the planned one."""
+    check_spec(spec)
+    streams = Streams(spec.seed, spec.overrides)
+    if schedule is None:
+        schedule = plan(
+            spec.nemesis,
+            spec.node_names(),
+            int(spec.time_limit * 1000),
+            int(spec.interval * 1000),
+            streams.stream("schedule"),
+        )
+    return Plan(spec, _workload(spec), schedule, streams)
+
+
+def execute(
+    spec: RunSpec,
+    folder: Path,
+    *,
+    schedule: Schedule | None = None,
+    report: bool = True,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Run ``spec`` and write its folder. ``on_progress(now_ns, ops)`` is called now and then.
+
+    Raises UsageError before anything is written; what a failing run recorded stays readable.
+    """
+    started = time.perf_counter()
+    planned = make_plan(spec, schedule)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / RUN_FILE, msgspec.yaml.encode({**msgspec.to_builtins(spec), "made_by": made_by()}))
+    planned.schedule.dump(folder / "schedule.yaml")
+    recorder = Recorder(folder / "history.jsonl", unbuffered=spec.env != "sim")
+    triggers, elections = Triggers(), Elections()
+    monitors = monitors_of(spec)
+    observers = [elections.observe, triggers.observe, *(m.observe for m in monitors)]
+    trace_path = folder / "trace.jsonl"
+    try:
+        with trace_path.open("wb") as trace:
+            world = drive_of(spec)(
+                spec, folder, planned.streams, trace, observers, partial(conduct, planned, recorder, triggers, on_progress)
+            )
+    finally:
+        recorder.close()
+    ran = time.perf_counter()
+    record = Record(recorder.ops, TraceFile(trace_path), spec.node_names(), _checker_options(planned))
+    results = judge(planned.workload, record, monitors)
+    verdict = merge(results)
+    summary = {
+        "operations": sum(op.type == "invoke" for op in recorder.ops),
+        "ok": sum(op.type == "ok" for op in recorder.ops),
+        "ops": len(recorder.ops),
+        "anomalies": sorted({a.type for r in results for a in r.anomalies}),
+        "bite": bite_counts(results),
+        "leader_changes": elections.changes(),
+        "deposed_by": elections.deposed_by(recorder.ops),
+        "draws": planned.streams.counts(),
+        "world": world,
+        "run_s": round(ran - started, 3),
+        "check_s": round(time.perf_counter() - ran, 3),
+        "elapsed_s": round(time.perf_counter() - started, 3),
+    }
+    outcome = Outcome(verdict, results, summary, folder)
+    write_atomic(
+        folder / "results.json",
+        msgspec.json.encode({"verdict": verdict, "seed": spec.seed, "results": results, "summary": summary}),
+    )
+    if report:
+        from harness.report import run_report  # noqa: PLC0415  campaigns of many runs do not need it
+
+        run_report(folder)
+    return outcome
+
+
+async def conduct(
+    planned: Plan,
+    recorder: Recorder,
+    triggers: Triggers,
+    on_progress: Callable[[int, int], None] | None,
+    cluster: Cluster,
+) -> None:
+    """The run's course: start, main phase under faults, healed and quiet, final reads."""
+    spec, workload, streams = planned.spec, planned.workload, planned.streams
+    nodes = cluster.nodes
+    sessions = spec.bin is None and SYSTEMS[spec.system].sessions
+    caller = partial(
+        Caller, cluster, nodes, timeout_ns=int(spec.op_timeout * SECOND), sessions=sessions
+    )
+    interpreter = Interpreter(
+        workload,
+        cluster,
+        recorder,
+        nodes,
+        spec.clients(),
+        lambda process: caller(process=process),
+        streams.stream("generator"),
+    )
+    driver = NemesisDriver(planned.schedule, cluster, cluster, recorder, streams, triggers)
+    await cluster.start_all()
+    if workload.setup is not None:
+        setup = caller(process=SETUP_PROCESS)
+        for node, body in workload.setup(nodes):
+            await setup(node, body)
+    recorder.nemesis(cluster.now(), "phase", {"name": "main"})
+    faults = cluster.mailbox()
+    ended = cluster.mailbox()
+
+    async def play() -> None:
+        await driver.run(cluster.now())
+        faults.put(True)
+
+    async def progress() -> None:
+        assert on_progress is not None
+        while not len(ended):
+            on_progress(cluster.now(), len(recorder.ops))
+            await cluster.sleep_until(cluster.now() + SECOND // 5)
+
+    cluster.spawn(play())
+    if on_progress is not None and spec.env != "sim":
+        cluster.spawn(progress())
+    main = stagger(int(SECOND / spec.rate), workload.generator(spec.options.get("workload", {})))
+    await interpreter.run(time_limit(int(spec.time_limit * SECOND), main))
+    await cluster.receive(faults, None)
+    await cluster.sleep_until(cluster.now() + int(spec.quiet * SECOND))
+    recorder.nemesis(cluster.now(), "phase", {"name": "final"})
+    if workload.final is not None:
+        await interpreter.run(workload.final(spec.options.get("workload", {})))
+    ended.put(True)
+
+
+SETUP_PROCESS = 1_000_000_000
+"""a client of its own for requests that come before the run; no operation of the history is its"""
+
+
+def monitors_of(spec: RunSpec) -> list[Monitor]:
+    """Checkers that watch the trace of our own nodes, event by event."""
+    return [RaftInvariants(spec.node_names())] if spec.bin is None and spec.system == "raft" else []
+
+
+def judge(workload: Workload, record: Record, monitors: Sequence[Monitor]) -> list[Result]:
+    """Every checker's result: the workload's, bite and availability, and the monitors' that watched already."""
+    found: list[Checker] = [checkers.create(name) for name in (*workload.checkers, "bite")]
+    return [checker.check(record) for checker in found] + [m.result() for m in monitors]
+
+
+def _checker_options(planned: Plan) -> dict[str, Any]:
+    spec = planned.spec
+    return {
+        "nodes": spec.node_names(),
+        "nemesis": list(spec.nemesis) or sorted({f.family for f in planned.schedule.faults}),
+        "concurrency": spec.clients(),
+        "workload": spec.workload,
+        **spec.options.get("checker", {}),
+    }
+
+
+def bite_counts(results: Sequence[Result]) -> dict[str, Any]:
+    """Per family: how many faults bit, did not, never fired."""
+    return next((r.coverage.get("families", {}) for r in results if r.checker == "bite"), {})
