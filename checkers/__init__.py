@@ -1,0 +1,66 @@
+"""Checkers: a history in, a verdict out. Usable alone; nothing here imports the rest of the project.
+
+    from checkers import check
+    result = check("history.jsonl", checker="linearizability", model="cas-register")
+    result.verdict, result.anomalies, result.why
+
+| module | what |
+|---|---|
+| history, result, record | ops and their files; verdicts and anomalies; what a checker may look at |
+| operations, words, faults | ops paired to operations; words for people; faults and phases of a history |
+| registry | every checker by name, and the door for those of other packages |
+| linearizability, models | one total order that explains every key, for any sequential model |
+| list_append, txn_* | cycles and other anomalies of transactions of appends and reads |
+| sets | elements lost, stale or made up: g-set and broadcast |
+| convergence | replicas agree after the last heal |
+| raft_invariants | Raft's safety properties on every trace event |
+| echo | echoed values and unique ids |
+| availability, stats, bite | progress under faults, counts and latencies, whether the faults bit |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from checkers.history import MalformedHistoryError, Op
+from checkers.history import read as read_history
+from checkers.record import Checker, Record, TraceEvent
+from checkers.registry import UnknownCheckerError, create, names
+from checkers.result import Anomaly, Result, merge
+
+__all__ = [
+    "Anomaly",
+    "Checker",
+    "MalformedHistoryError",
+    "Op",
+    "Record",
+    "Result",
+    "TraceEvent",
+    "UnknownCheckerError",
+    "check",
+    "create",
+    "merge",
+    "names",
+    "read_history",
+]
+
+
+def check(
+    history: str | PathLike[str] | Iterable[Op],
+    checker: str | Checker = "linearizability",
+    model: str | None = None,
+    **options: Any,
+) -> Result:
+    """Judge a history: a path to a ``history.jsonl``, or ops.
+
+    ``model`` and ``options`` go to the checker as ``record.options``. Raises MalformedHistoryError,
+    UnknownCheckerError, OSError, and ValueError for a model or an option the checker does not know.
+    """
+    judge = create(checker) if isinstance(checker, str) else checker
+    ops = list(read_history(Path(history)) if isinstance(history, str | PathLike) else history)
+    if model is not None:
+        options["model"] = model
+    return judge.check(Record(ops, options=options))

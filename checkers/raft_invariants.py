@@ -92,8 +92,7 @@ class RaftInvariants:
     # --- in and out ---------------------------------------------------------------------------------------
 
     def observe(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None:
-        """Take one trace event. ``index`` is the event's number, ``time`` is in ns. Other kinds are "
-        "ignored."""
+        """Take one trace event. ``index`` is the event's number, ``time`` is in ns. Other kinds do nothing."""
         handler = self._handlers.get(kind)
         if handler is not None:
             self._events += 1

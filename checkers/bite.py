@@ -1,0 +1,143 @@
+"""Did the faults bite? ("bite")
+
+A fault counts only when the affected side shows it: frames refused on a cut link, an exit status, a clock
+reading. What the nemesis says it started is never evidence. Where no fault of a planned family bit, the run
+tested nothing of what it was meant to test, and that is unknown, not valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from checkers.faults import Fault, faults
+from checkers.record import Record
+from checkers.result import Anomaly, Result, Verdict
+from checkers.words import listing, plural, seconds
+
+BIT, MISSED, UNFIRED, UNHEALED = "bit", "did_not_bite", "unfired", "unhealed"
+
+
+def _number(value: Any) -> int:
+    return value if type(value) is int else 0
+
+
+def _counted(field: str) -> Callable[[Fault], bool]:
+    """Evidence that counts frames by link: any at all."""
+
+    def bit(fault: Fault) -> bool:
+        counts = fault.evidence.get(field)
+        return isinstance(counts, dict) and any(_number(n) > 0 for n in counts.values())
+
+    return bit
+
+
+def _node(test: Callable[[dict[str, Any], Fault], bool]) -> Callable[[Fault], bool]:
+    """Evidence by node: ``test`` holds on one of them at least."""
+
+    def bit(fault: Fault) -> bool:
+        nodes = fault.evidence.get("nodes")
+        return isinstance(nodes, dict) and any(isinstance(s, dict) and test(s, fault) for s in nodes.values())
+
+    return bit
+
+
+def _died(state: dict[str, Any], fault: Fault) -> bool:  # noqa: ARG001  one shape of tests
+    down = state.get("up") is False and type(state.get("exit_status")) is int
+    before, after = state.get("incarnation_before"), state.get("incarnation_after")
+    return state.get("was_up") is True and (down or _number(after) > _number(before))
+
+
+def _stalled(state: dict[str, Any], fault: Fault) -> bool:  # noqa: ARG001  one shape of tests
+    return state.get("paused") is True and _number(state.get("stalled")) > 0
+
+
+def _clock_moved(state: dict[str, Any], fault: Fault) -> bool:
+    """A reading changed by a thousandth of what was asked, or at all where what was asked is not known."""
+    for reading in ("offset_ns", "rate_ppm"):
+        after, before = state.get(reading), state.get(f"{reading}_before")
+        if type(after) is not int or type(before) is not int or after == before:
+            continue
+        asked = fault.detail.get(reading)
+        if asked is None and fault.detail.get("rate_ppm" if reading == "offset_ns" else "offset_ns"):
+            continue  # the other clock setting was asked for: this reading only drifts
+        if abs(after - before) * 1000 >= abs(_number(asked)) and asked != 0:
+            return True
+    return False
+
+
+EVIDENCE: dict[str, Callable[[Fault], bool]] = {
+    "partition": _counted("refused"),
+    "link": _counted("altered"),
+    "kill": _node(_died),
+    "power-loss": _node(_died),
+    "pause": _node(_stalled),
+    "clock": _node(_clock_moved),
+}
+"""family -> whether the fault's evidence says that it bit; a family from elsewhere says so itself "
+"(``bit: true``)"""
+
+
+def outcome(fault: Fault) -> str:
+    """``bit``, ``did_not_bite``, ``unfired``, or ``unhealed``: applied, but the history ends before its
+    evidence.
+    """
+    if fault.start is None:
+        return UNFIRED
+    if fault.stop is None:
+        return UNHEALED
+    judge = EVIDENCE.get(fault.family)
+    bit = judge(fault) if judge is not None else fault.evidence.get("bit") is True
+    return BIT if bit else MISSED
+
+
+class Bite:
+    """Options: ``nemesis``: the planned families, ``family`` or ``family:shape``; absent: those that came."""
+
+    name = "bite"
+
+    def check(self, record: Record) -> Result:
+        found = faults(record.history)
+        planned = record.options.get("nemesis")
+        families = sorted({str(p).split(":", 1)[0] for p in planned}) if planned is not None else []
+        counts = {family: {BIT: 0, MISSED: 0, UNFIRED: 0, UNHEALED: 0} for family in families}
+        missed: list[Anomaly] = []
+        for fault in found:
+            row = counts.setdefault(fault.family, {BIT: 0, MISSED: 0, UNFIRED: 0, UNHEALED: 0})
+            what = outcome(fault)
+            row[what] += 1
+            if what == MISSED:
+                missed.append(_explain(fault))
+        coverage: dict[str, Any] = {
+            "faults": len(found),
+            "bit": sum(row[BIT] for row in counts.values()),
+            "families": {family: counts[family] for family in sorted(counts)},
+        }
+        if not found and not families:
+            return Result("valid", self.name, why="planned without faults", coverage=coverage)
+        reasons = [r for family in sorted(counts) for r in _complaints(family, counts[family], families)]
+        verdict: Verdict = "unknown" if reasons else "valid"
+        return Result(verdict, self.name, missed, "; ".join(reasons), coverage)
+
+
+def _complaints(family: str, row: dict[str, int], planned: list[str]) -> list[str]:
+    applied = row[BIT] + row[MISSED]
+    if family in planned and not row[BIT]:
+        rest = ", ".join(f"{row[k]} {k.replace('_', ' ')}" for k in (MISSED, UNFIRED, UNHEALED) if row[k])
+        return [f"no {family} fault bit ({rest or 'none was applied'})"]
+    if row[MISSED] * 2 > applied:
+        return [f"{row[MISSED]} of {plural(applied, f'{family} fault')} did not bite"]
+    return []
+
+
+def _explain(fault: Fault) -> Anomaly:
+    assert fault.start is not None
+    assert fault.stop is not None
+    shown = listing([f"{k}: {v}" for k, v in sorted(fault.evidence.items())]) or "none"
+    return Anomaly(
+        "did-not-bite",
+        [fault.start.index, fault.stop.index],
+        explanation=f"{fault.describe()} was applied from {seconds(fault.start.time)} to "
+        f"{seconds(fault.stop.time)}, and nothing on the affected side shows it (evidence: {shown})",
+        data={"fault": fault.number, "family": fault.family},
+    )

@@ -1,0 +1,56 @@
+"""Every checker by its name, ours and those of other packages.
+
+Another package adds its own through the entry-point group ``splitbrain.checkers``: the entry point's name is
+the checker's, its object is a factory without arguments that returns a ``Checker`` (checkers/record.py).
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+
+from checkers.record import Checker
+
+GROUP = "splitbrain.checkers"
+
+BUILT_IN: dict[str, str] = {
+    "availability": "checkers.availability:Availability",
+    "bite": "checkers.bite:Bite",
+    "convergence": "checkers.convergence:Convergence",
+    "echo": "checkers.echo:Echo",
+    "linearizability": "checkers.linearizability:Linearizability",
+    "list-append": "checkers.list_append:ListAppend",
+    "raft-invariants": "checkers.raft_invariants:RaftInvariants",
+    "set-full": "checkers.sets:SetFull",
+    "stats": "checkers.stats:Stats",
+    "unique-ids": "checkers.echo:UniqueIds",
+}
+"""name -> ``module:factory``, imported when asked for"""
+
+
+class UnknownCheckerError(LookupError):
+    """No checker has this name. The message is one line with the nearest name, or all of them."""
+
+
+def names() -> list[str]:
+    """All names, sorted. A built-in name cannot be taken by another package."""
+    return sorted(BUILT_IN.keys() | {e.name for e in entry_points(group=GROUP)})
+
+
+def create(name: str) -> Checker:
+    """A fresh checker; raises UnknownCheckerError, and what the import of another package's module raises."""
+    place = BUILT_IN.get(name)
+    if place is not None:
+        return _built(EntryPoint(name, place, GROUP))
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
+        if entry.name == name:
+            return _built(entry)
+    near = get_close_matches(name, names(), 1, 0.4)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}"
+    raise UnknownCheckerError(f"no checker is called {name!r}; {hint}")
+
+
+def _built(entry: EntryPoint) -> Checker:
+    checker: Checker = getattr(import_module(entry.module), entry.attr)()
+    return checker
