@@ -88,7 +88,7 @@ class _Lane:
 
     def back(self, entry: Entry) -> None:
         self.busy -= 1
-        if self.exclusive and entry.verdict == "invalid":
+        if self.exclusive and entry.caught:
             self.waiting.clear()
 
 
@@ -122,6 +122,7 @@ class Conductor:
         self.folder = Path()
         self.started = ""
         self.resumed = False
+        self.state: State
         self.entries: dict[int, Entry] = {}
         self.baseline_runs = [
             Planned(-n, 0, BASELINE, "valid", spec) for n, spec in enumerate(baselines(planned), 1)
@@ -238,6 +239,7 @@ class Conductor:
             baseline=baseline,
             trend=trend,
         )
+        self.state = data
         write_atomic(self.folder / CAMPAIGN_FILE, msgspec.json.encode(data))
         if state == "finished":
             with trend_file.open("ab") as file:

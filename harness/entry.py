@@ -6,7 +6,7 @@ An `Entry` is a line of `runs.jsonl` and an element of `runs` in `campaign.json`
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,6 +25,7 @@ class Bite(msgspec.Struct):
 
 class Entry(msgspec.Struct, kw_only=True):
     """``folder`` is relative to the campaign's. ``failed``: the harness itself spoiled the run.
+    ``caught``: invalid, and where a bug was planted, by the checker that should (``caught_by`` lists all).
 
     ``operations`` counts invocations of clients with their completions, ``ok`` those that succeeded.
     ``history_sha256`` and ``trace_sha256`` are what a replay must reproduce (simulation).
@@ -44,6 +45,7 @@ class Entry(msgspec.Struct, kw_only=True):
     verdict: Verdict
     why: str = ""
     anomalies: list[str] = []
+    caught: bool = False
     caught_by: list[str] = []
     operations: int = 0
     ok: int = 0
@@ -110,3 +112,21 @@ def why(results: Sequence[Result], verdict: Verdict) -> str:
             if text:
                 return f"{result.checker}: {text[:WHY_MAX]}"
     return ""
+
+
+def recovery_s(results: Sequence[Result]) -> float | None:
+    """The longest time from a heal to the first success after it, in seconds.
+
+    Heals that left another fault in force, or were followed by one before the first success, do not count.
+    """
+    found = next((r for r in results if r.checker == "availability"), None)
+    rows: list[dict[str, Any]] = found.coverage.get("faults", []) if found else []
+    worst: float | None = None
+    for row in rows:
+        if row.get("first_ok_ms") is None:
+            continue
+        heal = row["stop_ns"]
+        first = heal + row["first_ok_ms"] * 1_000_000
+        if not any(other["start_ns"] <= first and other["stop_ns"] > heal for other in rows):
+            worst = max(worst or 0.0, row["first_ok_ms"] / 1000)
+    return worst

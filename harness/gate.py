@@ -72,14 +72,13 @@ def judge(gate: Gate, entries: Sequence[Entry], baseline: Sequence[Entry], missi
         )
         _measures(gate, total, demand)
     for cell, members in _cells(entries):
-        caught = [e for e in members if e.verdict == "invalid"]
-        demand(
-            bool(caught),
-            f"{cell} caught with seed {caught[0].seed}, after {_runs(len(members))}"
-            if caught
-            else f"{cell} caught by none of {_runs(len(members))}",
-            INVALID,
-        )
+        caught = [e for e in members if e.caught]
+        runs = _runs(len(members))
+        if caught:
+            by = ", ".join(caught[0].caught_by)
+            demand(True, f"{cell} caught with seed {caught[0].seed} by {by}, in {runs}", OK)
+        else:
+            demand(False, f"{cell} caught in none of {runs}", INVALID)
     if not entries:
         demand(False, "nothing ran", UNKNOWN)
     # a defect of the harness outweighs all; else what is invalid outweighs what is unknown

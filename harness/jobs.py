@@ -19,9 +19,10 @@ from typing import Any, Self
 import msgspec
 
 from harness.campaign import Keep, Planned
-from harness.entry import Bite, Entry, why
+from harness.entry import Bite, Entry, recovery_s, why
 from harness.errors import UsageError
 from harness.store import DROPPED, write_sums
+from nodes.bugs import BUGS
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -55,11 +56,13 @@ def make(job: Job) -> Entry:
     entry.why = why(outcome.results, outcome.verdict)
     entry.anomalies = sorted({a.type for r in outcome.results for a in r.anomalies})
     entry.caught_by = [r.checker for r in outcome.results if r.verdict == "invalid"]
+    wanted = BUGS[spec.bug].caught_by if spec.bug else ""
+    entry.caught = entry.verdict == "invalid" and (not wanted or wanted in entry.caught_by)
     figures = outcome.summary
     entry.operations = int(figures.get("operations", 0))
     entry.ok = int(figures.get("ok", 0))
     entry.bite = msgspec.convert(figures.get("bite", {}), dict[str, Bite])
-    entry.max_recovery_s = figures.get("max_recovery_s")
+    entry.max_recovery_s = recovery_s(outcome.results)
     entry.elapsed_s = round(float(figures.get("elapsed_s", 0.0)), 3)
     if spec.env == "sim":
         sums = write_sums(folder)

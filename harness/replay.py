@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -69,17 +69,18 @@ def load_spec(folder: Path) -> tuple[RunSpec, dict[str, Any]]:
         raise UsageError(f"{path}: not the run.yaml of a run: expected a mapping")
     made_by = data.pop("made_by", None)
     fields = RunSpec.__struct_fields__
-    spec = decode(data, RunSpec, str(path), lambda place: EnvName.__args__ if place == "env" else fields)
+    spec = decode(data, RunSpec, str(path), lambda place: get_args(EnvName) if place == "env" else fields)
     return spec, made_by if isinstance(made_by, dict) else {}
 
 
 def recorded_verdict(folder: Path) -> Verdict | None:
     """The verdict in a run's ``results.json``; None for a run that never came to one."""
     try:
-        found: Any = msgspec.json.decode((folder / "results.json").read_bytes())
-        return msgspec.convert(found["verdict"], Verdict)
+        data: Any = msgspec.json.decode((folder / "results.json").read_bytes())
+        found: Verdict = msgspec.convert(data["verdict"], Verdict)
     except (OSError, msgspec.MsgspecError, KeyError, TypeError):
         return None
+    return found
 
 
 def replay(folder: Path, store: Store) -> Replayed:
@@ -104,7 +105,7 @@ def replay(folder: Path, store: Store) -> Replayed:
             replayed=outcome.verdict,
             identical=True,
             sums={name: file_sha256(again / name) for name in DROPPED},
-            other_build=load_spec(again)[1].get("source") != made_by.get("source"),
+            other_build=load_spec(again)[1].get("sources") != made_by.get("sources"),
             folder=str(folder),
         )
         compare(folder, again, result)
@@ -133,18 +134,21 @@ def compare(folder: Path, again: Path, result: Replayed) -> None:
             continue
         result.identical = False
         result.differing.append(name)
-        if kept and result.difference is None:
-            result.difference = first_difference(folder, again, name)
+        found = first_difference(folder, again, name) if kept else None
+        earlier = result.difference is None or (
+            found and (found.time_ns or 0) < (result.difference.time_ns or 0)
+        )
+        if found and earlier:
+            result.difference = found
 
 
 def first_difference(folder: Path, again: Path, name: str) -> Difference | None:
     """The first line in which two versions of a file differ; None where they are the same."""
     with (folder / name).open("rb") as left, (again / name).open("rb") as right:
-        for number, (one, two) in enumerate(zip_longest(left, right, fillvalue=b""), 1):
-            if one != two:
-                break
-        else:
-            return None
+        pairs = enumerate(zip_longest(left, right, fillvalue=b""), 1)
+        number, (one, two) = next((pair for pair in pairs if pair[1][0] != pair[1][1]), (0, (b"", b"")))
+    if not number:
+        return None
     time = _field(one, "time")
     found = Difference(
         file=name,

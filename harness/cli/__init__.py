@@ -1,0 +1,98 @@
+"""The command line. One module a command; this one turns whatever happens into an exit code and one line.
+
+| code | means |
+|---|---|
+| 0 | all valid |
+| 1 | some invalid |
+| 2 | some unknown, none invalid |
+| 254 | bad arguments or a bad file: one line says what, where, what was expected |
+| 255 | splitbrain itself failed: nothing is said about the system under test |
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from harness.cli import bugs, catalogue, check, once, replay, report, run
+from harness.cli.common import DEFAULT_STORE, say_error
+from harness.decode import one_line
+from harness.errors import HarnessError, UsageError
+from harness.gate import FAILED, USAGE
+from harness.store import utc_now, write_atomic
+
+app = typer.Typer(
+    name="splitbrain",
+    help="Find out whether a distributed system keeps its promises while things break.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad arguments or file, 255 splitbrain failed.",
+)
+for module in (run, once, replay, check, report, bugs, catalogue):
+    module.register(app)
+
+# the base of the errors by which the command line's parser refuses arguments, in all its versions
+_ParserError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Nothing but the code and printed lines comes out of it."""
+    try:
+        return _run(sys.argv[1:] if argv is None else list(argv))
+    except BrokenPipeError:
+        # the reader of our output went away: not worth a word, and nobody to say it to
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (until the process ends)
+        return FAILED
+
+
+def _run(argv: list[str]) -> int:
+    if not argv:
+        say_error("no command given; see splitbrain --help")
+        return USAGE
+    try:
+        code = app(args=argv, prog_name="splitbrain", standalone_mode=False)
+        sys.stdout.flush()
+    except UsageError as e:
+        say_error(str(e))
+        return USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        say_error("interrupted: what was recorded so far stays in the store")
+        return FAILED
+    except HarnessError as e:
+        say_error(f"{e}: this is a defect of splitbrain itself")
+        return FAILED
+    except BrokenPipeError:
+        raise
+    except Exception as e:  # noqa: BLE001 (the last resort: every other failure has its line above)
+        if isinstance(e, _ParserError):
+            say_error(f"{_context(e)}{one_line(e.format_message())}")  # type: ignore[attr-defined]
+            return USAGE
+        return _crash(e)
+    return code if isinstance(code, int) else 0
+
+
+def _context(error: Exception) -> str:
+    """``run: `` for an error in the arguments of ``splitbrain run``."""
+    info = getattr(getattr(error, "ctx", None), "info_name", None)
+    return f"{info}: " if info and info != "splitbrain" else ""
+
+
+def _crash(error: Exception) -> int:
+    text = one_line(f"{type(error).__name__}: {error}")
+    folder = Path(os.environ.get("SPLITBRAIN_STORE", DEFAULT_STORE))
+    path = folder / f"crash-{utc_now()}-{os.getpid()}.txt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, "".join(traceback.format_exception(error)))
+        where = f"; the traceback is in {path}"
+    except OSError:
+        where = ""
+    say_error(f"{text}: this is a defect of splitbrain itself{where}")
+    return FAILED

@@ -1,0 +1,82 @@
+"""``splitbrain list``: what can be named on the command line and in campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from harness.cli.common import say
+from harness.errors import UsageError, nearest
+
+Rows = list[tuple[str, ...]]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("list", help="Systems, workloads, nemeses, checkers, models or bugs.")(catalogue)
+
+
+def _systems() -> Rows:
+    from nodes.systems import SYSTEMS  # noqa: PLC0415 (a listing loads what it lists)
+
+    return [(name, ", ".join(sorted(SYSTEMS[name].requests))) for name in sorted(SYSTEMS)]
+
+
+def _workloads() -> Rows:
+    from workloads import registry  # noqa: PLC0415
+
+    found = [registry.get(name) for name in registry.names()]
+    return [(w.name, f"checked by {', '.join(w.checkers)}") for w in found]
+
+
+def _nemeses() -> Rows:
+    from nemeses import registry  # noqa: PLC0415
+
+    return [(name, ", ".join(shape.name for shape in registry.get(name).shapes)) for name in registry.names()]
+
+
+def _checkers() -> Rows:
+    from checkers import registry  # noqa: PLC0415
+
+    return [(name,) for name in registry.names()]
+
+
+def _models() -> Rows:
+    from checkers.models import MODELS  # noqa: PLC0415
+
+    return [(name,) for name in sorted(MODELS)]
+
+
+def _bugs() -> Rows:
+    from nodes.bugs import BUGS  # noqa: PLC0415
+
+    return [
+        (b.name, str(b.number), f"{b.defect} (caught by {b.caught_by} under {b.fault})")
+        for b in BUGS.values()
+    ]
+
+
+LISTINGS: dict[str, Callable[[], Rows]] = {
+    "systems": _systems,
+    "workloads": _workloads,
+    "nemeses": _nemeses,
+    "checkers": _checkers,
+    "models": _models,
+    "bugs": _bugs,
+}
+
+
+def catalogue(what: Annotated[str, typer.Argument(help=", ".join(LISTINGS), metavar="WHAT")]) -> int:
+    """One line each, in columns."""
+    if what not in LISTINGS:
+        raise UsageError(f"list: nothing is called {what!r}{nearest(what, LISTINGS)}")
+    for line in columns(LISTINGS[what]()):
+        say(line)
+    return 0
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, each column as wide as its widest cell."""
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows), default=0))]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=False)).rstrip() for row in rows]

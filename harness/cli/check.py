@@ -1,0 +1,154 @@
+"""``splitbrain check``: a history judged alone, without trace or run."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from checkers import registry
+from checkers.history import NEMESIS, MalformedHistoryError, Op, read
+from checkers.record import Record
+from checkers.result import Result, merge
+from harness.cli.common import say, say_results
+from harness.errors import UsageError, nearest
+from harness.gate import VERDICT_CODES
+from harness.store import RUN_FILE
+
+FORMATS = ("auto", "jsonl")
+
+BESIDE = frozenset({"stats", "availability", "bite", "raft-invariants"})
+"""checkers of a run that say nothing about the promises a history alone could break"""
+
+# what clients do -> the workload it is, the most telling first
+TELLING = (
+    ("txn", "txn-list-append"),
+    ("broadcast", "broadcast"),
+    ("add", "g-set"),
+    ("generate", "unique-ids"),
+    ("echo", "echo"),
+    ("cas", "register"),
+    ("write", "register"),
+    ("read", "register"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("check", help="Judge a history.")(check)
+
+
+def check(
+    history: Annotated[
+        Path, typer.Argument(help="history.jsonl, or the folder of a run.", metavar="HISTORY")
+    ],
+    model: Annotated[str | None, typer.Option(help="Linearizability by this sequential model.")] = None,
+    workload: Annotated[str | None, typer.Option(help="The checkers of this workload.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    budget_s: Annotated[float | None, typer.Option(help="Give up after so many seconds: unknown.")] = None,
+    budget_mb: Annotated[float | None, typer.Option(help="Give up beyond so much memory: unknown.")] = None,
+    format: Annotated[str, typer.Option(help=f"{' or '.join(FORMATS)}.")] = "auto",  # noqa: A002
+) -> int:
+    """Returns the verdict's exit code."""
+    started = time.perf_counter()
+    if format not in FORMATS:
+        raise UsageError(f"check: --format: unknown format {format!r}{nearest(format, FORMATS)}")
+    if model is not None and workload is not None:
+        raise UsageError("check: --model and --workload exclude each other")
+    for flag, value in (("--budget-s", budget_s), ("--budget-mb", budget_mb)):
+        if value is not None and not value > 0:
+            raise UsageError(f"check: {flag}: expected more than 0, got {value:g}")
+    if model is not None:
+        _known_model(model)
+    path, ops = load(history)
+    names = ("linearizability",) if model else checkers_of(workload or workload_of(history, path, ops), ops)
+    options: dict[str, Any] = {"model": model, "budget_s": budget_s, "budget_mb": budget_mb}
+    record = Record(ops, options={k: v for k, v in options.items() if v is not None})
+    try:
+        results = [registry.create(name).check(record) for name in names]
+    except (ValueError, LookupError) as e:
+        raise UsageError(f"{path}: {' '.join(str(e).split())}") from e
+    verdict = merge(results)
+    operations = sum(op.type == "invoke" and op.process != NEMESIS for op in ops)
+    elapsed = time.perf_counter() - started
+    if json:
+        sys.stdout.write(as_json(results, operations, elapsed) + "\n")
+    else:
+        say(f"{path}: {operations:,} operations, checked by {', '.join(names)}")
+        say_results(verdict, results)
+    return VERDICT_CODES[verdict]
+
+
+def load(history: Path) -> tuple[Path, list[Op]]:
+    """The ops of a history, or of the one in a run's folder."""
+    path = history / "history.jsonl" if history.is_dir() else history
+    try:
+        return path, list(read(path))
+    except OSError as e:
+        raise UsageError(f"{path}: {(e.strerror or str(e)).lower()}; expected a history (JSON lines)") from e
+    except MalformedHistoryError as e:
+        raise UsageError(" ".join(str(e).split())) from e
+    except UnicodeDecodeError as e:
+        raise UsageError(f"{path}: not UTF-8 text; expected a history (JSON lines)") from e
+
+
+def workload_of(history: Path, path: Path, ops: Sequence[Op]) -> str:
+    """What clients did: as the run's own file says, else by the functions in the history."""
+    if history.is_dir() and (history / RUN_FILE).is_file():
+        from harness.replay import load_spec  # noqa: PLC0415 (a history alone needs no run)
+
+        return load_spec(history)[0].workload
+    seen = {op.f for op in ops if op.process != NEMESIS}
+    for f, workload in TELLING:
+        if f in seen:
+            return workload
+    what = ", ".join(sorted(seen)[:8]) or "nothing"
+    raise UsageError(
+        f"{path}: cannot tell the workload from its functions ({what}); give --workload or --model"
+    )
+
+
+def checkers_of(workload: str, ops: Sequence[Op]) -> tuple[str, ...]:
+    """The checkers of a workload that a history alone can answer; convergence needs marked final reads."""
+    from workloads import registry as workloads  # noqa: PLC0415
+
+    try:
+        names = workloads.get(workload).checkers
+    except ValueError as e:
+        raise UsageError(f"check: --workload: {e}") from e
+    final = any(op.process == NEMESIS and op.f == "phase" and op.value == {"name": "final"} for op in ops)
+    return tuple(n for n in names if n not in BESIDE and (final or n != "convergence"))
+
+
+def _known_model(name: str) -> None:
+    from checkers.models import MODELS  # noqa: PLC0415
+
+    if name not in MODELS:
+        raise UsageError(f"check: --model: unknown model {name!r}{nearest(name, MODELS)}")
+
+
+def as_json(results: Sequence[Result], operations: int, elapsed_s: float) -> str:
+    """The object of ``--json``, on one line."""
+    valid = {"valid": True, "invalid": False, "unknown": "unknown"}[merge(results)]
+    # kilobytes on Linux, bytes on macOS
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    anomalies = [
+        {"type": a.type, "ops": a.op_indexes, "explanation": a.explanation}
+        for r in results
+        for a in r.anomalies
+    ]
+    data = {
+        "valid": valid,
+        "checker": "+".join(r.checker for r in results),
+        "operations": operations,
+        "anomalies": anomalies,
+        "why": "; ".join(r.why for r in results if r.why and (valid is True or r.verdict != "valid")),
+        "elapsed_s": round(elapsed_s, 6),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),
+    }
+    return msgspec.json.encode(data).decode()

@@ -1,0 +1,129 @@
+"""``splitbrain test``: one run."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+import yaml
+
+from harness.cli.common import DEFAULT_STORE, StoreOption, open_store, say, say_results
+from harness.decode import decode
+from harness.errors import UsageError, nearest
+from harness.gate import VERDICT_CODES
+from harness.spec import EnvName, RunSpec
+from harness.store import slug
+
+FLAGS = {field: "--" + field.replace("_", "-") for field in RunSpec.__struct_fields__}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("test", help="Make one run and judge it.")(once)
+
+
+def once(
+    system: Annotated[str, typer.Option(help="System under test; see: splitbrain list systems.")] = "raft",
+    workload: Annotated[str, typer.Option(help="What clients do.")] = "register",
+    nemesis: Annotated[
+        str, typer.Option(help="Families of faults, with commas: partition,kill:leader.")
+    ] = "",
+    nodes: Annotated[int, typer.Option(help="Members of the cluster.")] = 5,
+    time_limit: Annotated[float, typer.Option(help="Seconds of the main phase.", metavar="S")] = 10.0,
+    seed: Annotated[int | None, typer.Option(help="The number the plan follows from; random.")] = None,
+    env: Annotated[str, typer.Option(help="sim, process or docker.")] = "sim",
+    bug: Annotated[str | None, typer.Option(help="Plant this bug; see: splitbrain list bugs.")] = None,
+    binary: Annotated[
+        str | None, typer.Option("--bin", help="A node that speaks Maelstrom's protocol.", metavar="PATH")
+    ] = None,
+    arg: Annotated[list[str] | None, typer.Option(help="Argument of that node; repeatable.")] = None,
+    concurrency: Annotated[str, typer.Option(help="Clients: a number, or 2n: twice the nodes.")] = "2n",
+    rate: Annotated[float, typer.Option(help="Operations a second, in all.")] = 200.0,
+    interval: Annotated[float, typer.Option(help="Mean seconds between two faults of a family.")] = 1.0,
+    quiet: Annotated[float, typer.Option(help="Seconds between the last heal and the final reads.")] = 2.0,
+    op_timeout: Annotated[float, typer.Option(help="Seconds a client waits for a reply.")] = 1.0,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for workload or system; repeatable.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Folder in the store.")] = None,
+    store: StoreOption = Path(DEFAULT_STORE),
+) -> int:
+    """Check, execute and judge one run; returns the verdict's exit code."""
+    from harness.run import check_spec, execute  # noqa: PLC0415 (imports every environment)
+
+    env = one_of_envs(env, "test: --env")
+    shown = Path(binary).name if binary else system
+    fields = {
+        "name": slug(name or "-".join(part for part in (shown, bug, workload) if part)),
+        "system": system,
+        "workload": workload,
+        "nemesis": split_names(nemesis),
+        "nodes": nodes,
+        "time_limit": time_limit,
+        "seed": secrets.randbelow(1 << 32) if seed is None else seed,
+        "env": env,
+        "bug": bug,
+        "bin": binary,
+        "args": arg or [],
+        "concurrency": concurrency,
+        "rate": rate,
+        "interval": interval,
+        "quiet": quiet,
+        "op_timeout": op_timeout,
+        "options": options(option or []),
+    }
+    spec = spec_of(fields, "test")
+    check_spec(spec)
+    folder = open_store(store).new(spec.name, spec.seed)
+    say(f"seed {spec.seed}; again: splitbrain replay {folder}")
+    outcome = execute(spec, folder)
+    say_results(outcome.verdict, outcome.results)
+    say(f"report: {folder / 'report.html'}")
+    return VERDICT_CODES[outcome.verdict]
+
+
+def spec_of(fields: dict[str, Any], command: str) -> RunSpec:
+    """Fields as a spec; each is checked alone, so that the line names the flag that is wrong."""
+    for field, value in fields.items():
+        try:
+            decode({field: value}, RunSpec, "", lambda _: ())
+        except UsageError as e:
+            _, _, what = str(e).removeprefix(": ").partition(": ")
+            raise UsageError(f"{command}: {FLAGS[field]}: {what or e}, got {value!r}") from e
+    return msgspec.convert(fields, RunSpec)
+
+
+def one_of_envs(name: str, where: str) -> EnvName:
+    for env in get_args(EnvName):
+        if env == name:
+            found: EnvName = env
+            return found
+    raise UsageError(f"{where}: unknown environment {name!r}{nearest(name, get_args(EnvName))}")
+
+
+def split_names(text: str) -> list[str]:
+    """``partition,kill`` as a list; nothing or ``none`` for no faults."""
+    names = [part.strip() for part in text.split(",")]
+    if names in ([""], ["none"]):
+        return []
+    if "" in names:
+        raise UsageError(
+            f"test: --nemesis: an empty name in {text!r}; expected names with commas between them"
+        )
+    return names
+
+
+def options(pairs: list[str]) -> dict[str, Any]:
+    """``name=value`` pairs; values are read as YAML does: ``8`` is a number, ``true`` a truth."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"test: --option: expected NAME=VALUE, got {pair!r}")
+        try:
+            found[name] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError) as e:
+            raise UsageError(f"test: --option {name}: not a value: {value!r}") from e
+    return found
