@@ -25,8 +25,8 @@ from harness.interpreter import Interpreter
 from harness.nemesis import NemesisDriver, Triggers
 from harness.provenance import made_by
 from harness.recorder import Recorder
+from harness.spec import SECOND, RunSpec
 from harness.store import RUN_FILE, write_atomic
-from harness.spec import MS, SECOND, RunSpec
 from harness.streams import Streams
 from harness.tracefile import Elections, TraceFile
 from nemeses import registry as nemeses
@@ -72,7 +72,7 @@ def check_spec(spec: RunSpec) -> None:
     able = capabilities(spec)
     for name in spec.nemesis:
         try:
-            family = nemeses.check(name)
+            family = nemeses.parse(name)[0].name
         except ValueError as e:
             raise UsageError(f"nemesis: {e}") from e
         if family not in able:
@@ -145,7 +145,12 @@ def execute(
     try:
         with trace_path.open("wb") as trace:
             world = drive_of(spec)(
-                spec, folder, planned.streams, trace, observers, partial(conduct, planned, recorder, triggers, on_progress)
+                spec,
+                folder,
+                planned.streams,
+                trace,
+                observers,
+                partial(conduct, planned, recorder, triggers, on_progress),
             )
     finally:
         recorder.close()
@@ -190,9 +195,7 @@ async def conduct(
     spec, workload, streams = planned.spec, planned.workload, planned.streams
     nodes = cluster.nodes
     sessions = spec.bin is None and SYSTEMS[spec.system].sessions
-    caller = partial(
-        Caller, cluster, nodes, timeout_ns=int(spec.op_timeout * SECOND), sessions=sessions
-    )
+    caller = partial(Caller, cluster, nodes, timeout_ns=int(spec.op_timeout * SECOND), sessions=sessions)
     interpreter = Interpreter(
         workload,
         cluster,

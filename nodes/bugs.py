@@ -23,8 +23,7 @@ class CommitsEarlierTerms(Raft):
 
 
 class AlwaysTruncates(Raft):
-    def _first_new(self, prev_index: int, entries: tuple[Entry, ...]) -> int:
-        del prev_index, entries
+    def _first_new(self, prev_index: int, entries: tuple[Entry, ...]) -> int:  # noqa: ARG002
         return 0
 
 
@@ -44,14 +43,13 @@ class ReadsBeforeOwnCommit(Raft):
 
 
 class NoSessions(Raft):
-    def _is_duplicate(self, client: str, msg_id: int) -> bool:
-        del client, msg_id
+    def _is_duplicate(self, client: str, msg_id: int) -> bool:  # noqa: ARG002
         return False
 
 
 class AcknowledgesBeforeSync(Raft):
-    def _durable(self, token: int) -> int | None:
-        del token
+    def _durable(self, token: int) -> int | None:  # noqa: ARG002
+        return None
 
 
 class Bug(msgspec.Struct, frozen=True):

@@ -102,7 +102,8 @@ class Raft:
         }
 
     def handle(self, event: kernel.Event, now: Now) -> list[Effect]:  # noqa: ARG002  no lease: no clock read
-        self._out = out = []
+        out: list[Effect] = []
+        self._out = out
         match event:
             case kernel.Receive():
                 self._receivers[type(event.message)](event.src, event.message)
@@ -285,9 +286,7 @@ class Raft:
         first = self.next[peer]
         entries = self.log.slice(first, self.config.append_entries_max)
         prev = first - 1
-        self._out.append(
-            Send(peer, Append(self.term, prev, self.log.term_at(prev), entries, self.commit))
-        )
+        self._out.append(Send(peer, Append(self.term, prev, self.log.term_at(prev), entries, self.commit)))
         self.next[peer] = first + len(entries)
 
     def _tick(self) -> None:
@@ -377,9 +376,7 @@ class Raft:
         if index <= self.commit:
             return
         first, self.commit = self.commit + 1, index
-        self._trace(
-            "commit", {"index": index, "term": self.term, "entry_term": self.log.term_at(index)}
-        )
+        self._trace("commit", {"index": index, "term": self.term, "entry_term": self.log.term_at(index)})
         for i in range(first, index + 1):
             entry = self.log[i]
             if entry.body is not None:
@@ -405,9 +402,7 @@ class Raft:
         self.round += 1
         self.round_acks = {self.id}
         for peer in self.peers:
-            self._out.append(
-                Send(peer, Heartbeat(self.term, self.round, min(self.match[peer], self.commit)))
-            )
+            self._out.append(Send(peer, Heartbeat(self.term, self.round, min(self.match[peer], self.commit))))
         self._finish_round()
 
     def _finish_round(self) -> None:

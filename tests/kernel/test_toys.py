@@ -5,12 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 
 import msgspec
-from tests.kernel.toys import Gossip, Liar, Nothing, Rumor, Sealer, Signed, SignedEcho
 
 from harness.sim.cluster import SimCluster
 from harness.spec import RunSpec
 from harness.streams import Streams
 from nodes.systems import System
+from tests.kernel.toys import Gossip, Liar, Nothing, Rumor, Sealer, Signed, SignedEcho
 
 SECOND = 1_000_000_000
 
@@ -19,7 +19,7 @@ class Events:
     def __init__(self):
         self.all = []
 
-    def observe(self, index, time, node, kind, data):
+    def observe(self, _index, time, node, kind, data):
         self.all.append((time, node, kind, data))
 
     def of(self, kind):
@@ -74,7 +74,8 @@ def echo(liars=(), forger=None):
     async def main():
         await cluster.start_all()
         for i in range(5):
-            replies.append(await cluster.call("c0", f"n{i % 3}", {"type": "echo", "echo": f"w{i}"}, i + 1, SECOND))
+            body = {"type": "echo", "echo": f"w{i}"}
+            replies.append(await cluster.call("c0", f"n{i % 3}", body, i + 1, SECOND))  # noqa: PERF401
 
     cluster.drive(main())
     return events, replies

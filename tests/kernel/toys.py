@@ -36,7 +36,10 @@ class Gossip:
             case kernel.Receive():
                 return self._hear(event.message.text)
             case kernel.Request():
-                return [*self._hear(event.body["text"]), Reply(event.client, event.msg_id, {"type": "tell_ok"})]
+                return [
+                    *self._hear(event.body["text"]),
+                    Reply(event.client, event.msg_id, {"type": "tell_ok"}),
+                ]
             case kernel.Timer():
                 return self._push()
         return []
