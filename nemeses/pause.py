@@ -1,0 +1,49 @@
+"""Pause: a process stands still (SIGSTOP) and then goes on as if nothing had been.
+
+Evidence: seen paused, and messages that had to wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from nemeses.crash import shapes
+from nemeses.draws import Draws
+from nemeses.family import Effect, Family, each, linger
+from nemeses.fault import Fault
+from nemeses.port import FaultPort
+from nemeses.targets import resolve
+
+
+@asynccontextmanager
+async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator[Effect]:
+    chosen = await resolve(fault.target, port, stream)
+    before = chosen.states
+    effect = Effect(list(chosen.nodes), {"shape": fault.shape, **chosen.detail})
+    since = port.now()
+    try:
+        for node in chosen.nodes:
+            if before[node].up:
+                await port.pause(node)
+        yield effect
+        await linger(fault, port, since)
+        after = await port.observe()
+        effect.evidence = {
+            "nodes": {
+                n: {"paused": after[n].paused, "stalled": after[n].stalled - before[n].stalled}
+                for n in chosen.nodes
+            }
+        }
+    finally:
+        await each(chosen.nodes, port.resume)
+
+
+FAMILY = Family(
+    "pause",
+    "processes stand still for a while",
+    shapes(
+        {"one": 2, "minority": 2, "majority": 1, "all": 1, "leader": 5, "followers": 1, "random": 1}, "pause"
+    ),
+    applied,
+)

@@ -1,0 +1,169 @@
+"""Schedules: the timed list of faults of one run, as data. ``plan`` makes one, ``load`` and ``dump`` keep it
+as YAML.
+
+Planning: the faults of one family follow one another and never overlap; those of different families do.
+Starts are about an interval apart, lengths vary from 30 to 120 % of it. All faults end before the time
+limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import yaml
+
+from nemeses.draws import Draws, weighted
+from nemeses.family import LENGTH_MS_MIN, Family, Shape, Slot
+from nemeses.fault import Fault
+from nemeses.registry import parse
+from nemeses.targets import check
+
+FIRST_MS = 500
+"""no fault before this: a cluster without a leader yet has nothing to lose"""
+PERCENT = (30, 120)
+PERCENT_BRIEF = (20, 45)
+"""lengths, in percent of the interval; brief: of shapes that take most of the cluster away"""
+
+
+class MalformedScheduleError(ValueError):
+    """Not a schedule. The message is one line: file, path, what was expected."""
+
+
+class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``faults`` in order of their start; a fault's number is its position."""
+
+    format: Literal[1] = 1
+    faults: list[Fault] = []
+
+
+# --- planning -----------------------------------------------------------------------------------------------
+
+
+def plan(
+    nemesis: Sequence[str], nodes: Sequence[str], time_limit_ms: int, interval_ms: int, stream: Draws
+) -> Schedule:
+    """Faults of the named families (``family`` or ``family:shape``) for a cluster of ``nodes``.
+
+    A family named alone draws from all its shapes; named with shapes, from those. ValueError, one line, for
+    an unknown name, or a shape that so few nodes cannot have.
+    """
+    wanted: dict[str, tuple[Family, list[Shape]]] = {}
+    for name in nemesis:
+        family, shape = parse(name)
+        _, shapes = wanted.setdefault(family.name, (family, []))
+        shapes.extend([_plannable(name, shape, len(nodes))] if shape else _drawable(family, len(nodes)))
+    found: list[tuple[int, int, Fault]] = []
+    for rank, (family, shapes) in enumerate(wanted.values()):
+        options = [(shape, max(1, shape.weight)) for shape in shapes]
+        faults = _follow(family.name, options, tuple(nodes), time_limit_ms, interval_ms, stream)
+        found.extend((fault.start_ms, rank, fault) for fault in faults)
+    found.sort(key=lambda item: item[:2])
+    return Schedule(faults=[fault for _, _, fault in found])
+
+
+def _plannable(name: str, shape: Shape, nodes: int) -> Shape:
+    if shape.weight == 0:
+        raise ValueError(f"nemesis {name!r}: for schedules written by hand, it cannot be planned")
+    if nodes < shape.nodes_min:
+        raise ValueError(f"nemesis {name!r} takes {shape.nodes_min} nodes at least, not {nodes}")
+    return shape
+
+
+def _drawable(family: Family, nodes: int) -> list[Shape]:
+    shapes = [s for s in family.shapes if s.weight and s.nodes_min <= nodes]
+    if not shapes:
+        fewest = min(s.nodes_min for s in family.shapes)
+        raise ValueError(f"nemesis {family.name!r} takes {fewest} nodes at least, not {nodes}")
+    return shapes
+
+
+def _follow(
+    family: str,
+    shapes: list[tuple[Shape, int]],
+    nodes: tuple[str, ...],
+    time_limit_ms: int,
+    interval_ms: int,
+    stream: Draws,
+) -> list[Fault]:
+    """One family's faults, bout after bout, as many as fit."""
+    out: list[Fault] = []
+    start = min(FIRST_MS, time_limit_ms // 4)
+    start += stream.below(1 + min(interval_ms // 2, time_limit_ms // 4))
+    while start + LENGTH_MS_MIN <= time_limit_ms:
+        shape = weighted(stream, shapes)
+        low, high = PERCENT_BRIEF if shape.brief else PERCENT
+        length = max(LENGTH_MS_MIN, interval_ms * stream.between(low, high) // 100)
+        length = min(length, time_limit_ms - start)
+        bout = shape.bout(family, shape, Slot(start, length, nodes, stream))
+        out.extend(fault for fault in bout if fault.end_ms <= time_limit_ms)
+        # a moment of health between two, or the next would begin in the shadow of the last
+        healthy = bout[-1].end_ms + stream.between(20, max(20, interval_ms // 4))
+        start = max(healthy, start + interval_ms * stream.between(70, 130) // 100)
+    return out
+
+
+# --- YAML ---------------------------------------------------------------------------------------------------
+
+
+def dump(schedule: Schedule) -> str:
+    """The schedule as YAML."""
+    return yaml.safe_dump(msgspec.to_builtins(schedule), sort_keys=False, allow_unicode=True, width=110)
+
+
+def parse_yaml(text: str | bytes, source: str = "schedule") -> Schedule:
+    """The schedule that ``text`` is. MalformedScheduleError says where and what is wrong."""
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise MalformedScheduleError(f"{source}: not YAML: {_one_line(e)}") from e
+    try:
+        schedule = msgspec.convert(data, Schedule)
+    except msgspec.ValidationError as e:
+        raise MalformedScheduleError(f"{source}: {_one_line(e)}") from e
+    for number, fault in enumerate(schedule.faults):
+        _check(fault, f"{source}: faults[{number}]")
+    return schedule
+
+
+def load(path: Path) -> Schedule:
+    """Read ``schedule.yaml``. MalformedScheduleError for what it holds; OSError as it comes."""
+    return parse_yaml(path.read_bytes(), str(path))
+
+
+def _check(fault: Fault, where: str) -> None:
+    """What the types cannot say: names that must exist, bounds, order."""
+    at = "family"
+    try:
+        family = parse(fault.family.partition(":")[0])[0]
+        at = "shape"
+        shape = parse(f"{family.name}:{fault.shape}")[1]
+        at = "target"
+        check(fault.target)
+    except ValueError as e:
+        raise MalformedScheduleError(f"{where}.{at}: {e}") from e
+    assert shape is not None
+    for problem in _parameter_problems(f"{family.name}:{shape.name}", shape, fault.parameters):
+        raise MalformedScheduleError(f"{where}.{problem}")
+    if fault.stop_ms <= fault.start_ms:
+        raise MalformedScheduleError(
+            f"{where}.stop_ms: {fault.stop_ms} is not after start_ms {fault.start_ms}"
+        )
+
+
+def _parameter_problems(name: str, shape: Shape, values: Mapping[str, int | str]) -> Iterator[str]:
+    known = {p.name: p for p in shape.parameters}
+    for given in values:
+        if given not in known:
+            yield f"parameters.{given}: no such parameter; {name} has: {', '.join(known) or 'none'}"
+    for parameter in shape.parameters:
+        if parameter.name not in values:
+            yield f"parameters: {parameter.name} is missing"
+        elif wrong := parameter.wrong(values[parameter.name]):
+            yield f"parameters.{parameter.name}: {wrong}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
