@@ -1,0 +1,132 @@
+"""``python -m nodes SYSTEM --data DIR``: one node of a reference system, on stdin and stdout or a TCP port.
+
+It speaks Maelstrom's protocol (nodes/door.py). With ``--listen HOST:PORT`` the same lines travel over the
+first TCP connection that sends any; when that connection ends, the node does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nodes.bugs import BUGS
+from nodes.channel import Channel
+from nodes.door import Door, Settings
+from nodes.systems import SYSTEMS
+
+
+def parse(arguments: list[str] | None) -> tuple[Settings, tuple[str, int] | None]:
+    """The settings, and the address to listen on if any. Exits with status 2 and one line on bad usage."""
+    parser = argparse.ArgumentParser(prog="python -m nodes", description=__doc__)
+    parser.add_argument("system", choices=sorted(SYSTEMS))
+    parser.add_argument("--data", required=True, metavar="DIR", help="where its log lives; {node}: its name")
+    parser.add_argument("--bug", choices=sorted(BUGS), help="a planted bug")
+    parser.add_argument("--config", default="{}", metavar="JSON", help="the system's parameters")
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="state transitions, as JSON lines")
+    parser.add_argument("--seed", type=int, help="of the time-outs; default: the system's entropy")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="TCP in place of stdin and stdout")
+    given = parser.parse_args(arguments)
+    system = SYSTEMS[given.system]
+    try:
+        config = msgspec.json.decode(given.config, type=dict[str, Any])
+        system.build("n0", ("n0",), given.bug, config)
+        settings = Settings(
+            build=lambda node_id, node_ids: system.build(node_id, node_ids, given.bug, config),
+            messages=system.messages,
+            records=system.records,
+            data=given.data,
+            seed=int.from_bytes(os.urandom(8), "big") if given.seed is None else given.seed,
+            trace=given.trace,
+        )
+        address = None
+        if given.listen is not None:
+            host, _, port = given.listen.rpartition(":")
+            address = (host, int(port))
+    except ValueError as e:  # msgspec's errors are ValueErrors
+        parser.error(str(e))
+    return settings, address
+
+
+def log(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+async def serve(settings: Settings, address: tuple[str, int] | None) -> int:
+    """Run the node until its input ends or it cannot go on; the exit status."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[int] = loop.create_future()
+
+    def exit_with(status: int) -> None:
+        if not done.done():
+            done.set_result(status)
+
+    channels: list[Channel] = []
+    door = Door(settings, channels, log, exit_with)
+    if address is None:
+        channels.append(Channel(0, 1, door.line, lambda: exit_with(0), door.flush_trace))
+        return await _until(done, channels)
+    with socket.create_server(address) as server:
+        server.setblocking(False)
+        log(f"listening on {address[0]}:{server.getsockname()[1]}")
+        accepting = loop.create_task(_accept(server, channels, door, exit_with))
+        try:
+            return await _until(done, channels)
+        finally:
+            accepting.cancel()
+
+
+async def _until(done: asyncio.Future[int], channels: list[Channel]) -> int:
+    try:
+        return await done
+    finally:
+        for channel in channels:
+            channel.close()
+            if channel.dropped:
+                log(f"{channel.dropped} lines were lost: nobody read them")
+
+
+async def _accept(
+    server: socket.socket, channels: list[Channel], door: Door, exit_with: Callable[[int], None]
+) -> None:
+    """Connections that end before ``init`` are probes: the next one is as good."""
+    loop = asyncio.get_running_loop()
+    while True:
+        connection, _ = await loop.sock_accept(server)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ended = asyncio.Event()
+        fd = connection.fileno()
+        channels.append(Channel(fd, fd, door.line, ended.set, door.flush_trace))
+        await ended.wait()
+        connection.close()
+        if door.host is not None:
+            exit_with(0)
+            return
+
+
+def main(arguments: list[str] | None = None) -> int:
+    settings, address = parse(arguments)
+    gc.freeze()
+    try:
+        return asyncio.run(serve(settings, address))
+    except OSError as e:
+        log(f"python -m nodes: {e}")
+        return 70
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    # no clean-up beyond this point is worth waiting for, least of all a thread in fdatasync
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)

@@ -1,0 +1,224 @@
+"""The host of one core in an operating-system process: it performs the effects, in the order given.
+
+Storage is asynchronous: records are written at once, and one background thread calls fdatasync for
+everything written before it (group commit), so that the loop keeps serving. What waits for a token is held,
+and released in the order it was issued before the core hears of ``Stored``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from nodes.clock import Clock
+from nodes.kernel import (
+    CancelTimer,
+    Core,
+    Effect,
+    Event,
+    Persist,
+    Reply,
+    Send,
+    SetTimer,
+    Start,
+    Stored,
+    Timer,
+    Trace,
+)
+from nodes.wal import Wal
+
+MASK = (1 << 64) - 1
+
+
+class Draws:
+    """A stream of uniform integers from a seed (SplitMix64: Steele, Lea, Flood, OOPSLA 2014)."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed & MASK
+
+    def between(self, low: int, high: int) -> int:
+        """Uniform in [low, high], both included."""
+        self._state = z = (self._state + 0x9E3779B97F4A7C15) & MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+        return low + (((z ^ (z >> 31)) * (high - low + 1)) >> 64)
+
+
+class Syncer:
+    """Group commit: one thread that syncs the log for as many tokens as have been asked for.
+
+    ``on_synced(token)`` and ``on_error(exception)`` are called in the loop.
+    """
+
+    def __init__(
+        self, wal: Wal, on_synced: Callable[[int], None], on_error: Callable[[Exception], None]
+    ) -> None:
+        self._wal = wal
+        self._loop = asyncio.get_running_loop()
+        self._on_synced = on_synced
+        self._on_error = on_error
+        self._asked: SimpleQueue[int] = SimpleQueue()
+        # a daemon: the node's exit does not wait for a disk that hangs
+        threading.Thread(target=self._run, name="fdatasync", daemon=True).start()
+
+    def ask(self, token: int) -> None:
+        """Make everything appended so far durable, then call ``on_synced`` with ``token`` or a later one."""
+        self._asked.put(token)
+
+    def _run(self) -> None:
+        call = self._loop.call_soon_threadsafe
+        try:
+            while True:
+                token = self._asked.get()
+                try:
+                    while True:
+                        token = self._asked.get_nowait()
+                except Empty:
+                    pass
+                self._wal.sync()
+                call(self._on_synced, token)
+        except RuntimeError:
+            pass  # the loop is closed: the node has exited
+        except Exception as e:  # noqa: BLE001  whatever it is, the node must learn of it and stop
+            call(self._on_error, e)
+
+
+class Host:
+    """Runs ``core``. ``send``, ``reply`` and ``trace`` are where effects leave; ``failed`` stops the node.
+
+    An exception of the core or of the disk goes to ``failed``, and the host does nothing any more.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        wal: Wal,
+        clock: Clock,
+        draws: Draws,
+        *,
+        send: Callable[[Send], None],
+        reply: Callable[[Reply], None],
+        trace: Callable[[Trace], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._core = core
+        self._wal = wal
+        self._clock = clock
+        self._draws = draws
+        self._trace = trace
+        self._failed = failed
+        self._dead = False
+        self._loop = asyncio.get_running_loop()
+        self._syncer = Syncer(wal, self._synced, self._fail)
+        self.stored = 0
+        """the last token that is durable, with all before it"""
+        self.issued = 0
+        """the last token the core has named"""
+        self._unsynced: set[int] = set()  # tokens of Persist(sync=False) not yet passed by ``stored``
+        self._held: deque[Send | Reply] = deque()
+        self._timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
+        self._leave: dict[type, Callable[[Any], None]] = {Send: send, Reply: reply}
+        self._perform: dict[type, Callable[[Any], None]] = {
+            Send: self._send_or_hold,
+            Reply: self._send_or_hold,
+            Persist: self._persist,
+            SetTimer: self._set_timer,
+            CancelTimer: self._cancel_timer,
+            Trace: trace,
+        }
+
+    def start(self, recovered: list[Any]) -> None:
+        self.handle(Start(tuple(recovered)))
+
+    def handle(self, event: Event) -> None:
+        """Give the core an event and perform the effects."""
+        if self._dead:
+            return
+        try:
+            perform = self._perform
+            for effect in self._core.handle(event, self._clock.now()):
+                perform[type(effect)](effect)
+        except Exception as e:  # noqa: BLE001  a core that failed is a node that crashed
+            self._fail(e)
+
+    def perform(self, effect: Effect) -> None:
+        """Perform an effect of the host's own, ordered like the core's."""
+        self._perform[type(effect)](effect)
+
+    def rearm(self) -> None:
+        """The clock was set: timers are due at the same reading of it, so at another real time."""
+        now = self._clock.now().monotonic_ns
+        for name, (due, handle) in list(self._timers.items()):
+            handle.cancel()
+            self._arm(name, due, due - now)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._dead:
+            self._dead = True
+            for _, handle in self._timers.values():
+                handle.cancel()
+            self._failed(error)
+
+    def _send_or_hold(self, effect: Send | Reply) -> None:
+        if effect.after is not None and effect.after > self.stored:
+            self._held.append(effect)
+        else:
+            self._leave[type(effect)](effect)
+
+    def _persist(self, effect: Persist) -> None:
+        self._wal.append(effect.records)
+        self.issued = effect.token
+        if effect.sync:
+            self._syncer.ask(effect.token)
+            return
+        self._unsynced.add(effect.token)
+        if self.stored == effect.token - 1:
+            self._loop.call_soon(self._advance, self.stored)
+
+    def _synced(self, token: int) -> None:
+        if self._dead:
+            return
+        try:
+            self._wal.mark_synced()
+        except OSError as e:
+            self._fail(e)
+            return
+        self._advance(token)
+
+    def _advance(self, token: int) -> None:
+        before = self.stored
+        token = max(token, before)
+        while token + 1 in self._unsynced:
+            token += 1
+        if self._dead or token == before:
+            return
+        self.stored = token
+        self._unsynced = {t for t in self._unsynced if t > token}
+        held, self._held = self._held, deque()
+        for effect in held:
+            self._send_or_hold(effect)
+        self.handle(Stored(token))
+
+    def _set_timer(self, effect: SetTimer) -> None:
+        self._cancel_timer(effect)
+        delay = self._draws.between(effect.delay_ns_min, effect.delay_ns_max)
+        self._arm(effect.name, self._clock.now().monotonic_ns + delay, delay)
+
+    def _arm(self, name: str, due: int, delay: int) -> None:
+        handle = self._loop.call_later(self._clock.seconds(max(delay, 0)), self._fire, name)
+        self._timers[name] = (due, handle)
+
+    def _cancel_timer(self, effect: SetTimer | CancelTimer) -> None:
+        found = self._timers.pop(effect.name, None)
+        if found is not None:
+            found[1].cancel()
+
+    def _fire(self, name: str) -> None:
+        del self._timers[name]
+        self.handle(Timer(name))
