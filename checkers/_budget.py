@@ -9,7 +9,9 @@ CONFIGURATION_BYTES = 300
 
 
 class BudgetExceededError(Exception):
-    """The search gave up. ``args[0]`` says which budget ran out; ``position`` how far the history was decided."""
+    """The search gave up. ``args[0]`` says which budget ran out; ``position`` how far the history was
+    decided.
+    """
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -19,7 +21,8 @@ class BudgetExceededError(Exception):
 class Budget:
     """Spend it with ``charge``; the clock is read at most once a thousand configurations."""
 
-    def __init__(self, seconds: float, megabytes: float) -> None:
+    def __init__(self, seconds: float, megabytes: float, configurations_max: int | None = None) -> None:
+        self.configurations_max = configurations_max
         self.seconds = seconds
         self.megabytes = megabytes
         self.most = int(megabytes * 1_000_000 / CONFIGURATION_BYTES)
@@ -32,7 +35,15 @@ class Budget:
         self.configurations += explored
         if held > self.most:
             raise BudgetExceededError(f"the memory budget of {self.megabytes:g} MB ran out")
-        if self.configurations >= self._next_look:
+        if self.configurations_max is not None:
+            if self.configurations > self.configurations_max:
+                raise BudgetExceededError(f"{self.configurations_max} configurations were explored")
+        elif self.configurations >= self._next_look:
             self._next_look = self.configurations + 1000
             if perf_counter() > self._deadline:
                 raise BudgetExceededError(f"the time budget of {self.seconds:g} s ran out")
+
+
+def effort(configurations_max: int, megabytes: float = 1000.0) -> Budget:
+    """A budget that is counted instead of timed: the same work on every machine."""
+    return Budget(0.0, megabytes, configurations_max)

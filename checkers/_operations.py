@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from checkers._state_search import Deed
 from checkers.history import NEMESIS, MalformedHistoryError, Op
 from checkers.models import freeze
 
@@ -14,8 +15,9 @@ from checkers.models import freeze
 class Operation(msgspec.Struct):
     """``begin`` and ``end`` are positions in the history; the order of positions is real-time order.
 
-    ``end`` is None for a crashed operation (its completion is info or never came): it may take effect at any time
-    after its beginning, or never. ``completion`` is kept for crashed ones too, for their node, time and error.
+    ``end`` is None for a crashed operation (its completion is info or never came): it may take effect at any
+    time after its beginning, or never. ``completion`` is kept for crashed ones too, for their node, time and
+    error.
     """
 
     invoke: Op
@@ -25,8 +27,8 @@ class Operation(msgspec.Struct):
 
     @property
     def indexes(self) -> list[int]:
-        """The ``Op.index`` of invocation and completion."""
-        return [self.invoke.index] if self.completion is None else [self.invoke.index, self.completion.index]
+        """The ``Op.index`` of the invocation and, unless it crashed, of the completion."""
+        return [self.invoke.index] if self.end is None else [self.invoke.index, self.ended().index]
 
     def ended(self) -> Op:
         """The completion of an operation that has one."""
@@ -35,7 +37,9 @@ class Operation(msgspec.Struct):
 
 
 class KeyHistory(msgspec.Struct):
-    """The operations on one key, by beginning. ``failed`` certainly did not happen; crashed reads are dropped."""
+    """The operations on one key, by beginning. ``failed`` certainly did not happen; crashed reads are
+    dropped.
+    """
 
     key: Any
     operations: list[Operation] = []
@@ -118,6 +122,18 @@ def split(history: Iterable[Op], reads: frozenset[str]) -> dict[Any, KeyHistory]
     for key in keys.values():
         key.operations.sort(key=_begin)
     return keys
+
+
+def deed(operation: Operation) -> Deed:
+    """What the search for any model takes of an operation."""
+    done = operation.completion if operation.end is not None else None
+    return Deed(
+        operation.invoke.f,
+        freeze(operation.invoke.value),
+        None if done is None else freeze(done.value),
+        operation.begin,
+        operation.end,
+    )
 
 
 def _begin(operation: Operation) -> int:

@@ -1,25 +1,27 @@
 """The search for registers: just-in-time linearization that knows which values will be observed.
 
-Every operation of a register, read, write or cas, *needs* the state to equal a value (or any) and *puts* another (or
-keeps it). A configuration is (state, linearized, used): the state's value, a bit mask of the open operations that have
-been linearized, and a mask of the crashed operations that were made use of. Ops are taken in real-time order; when an
-operation completes, each configuration in which it is not yet linearized is replaced by all those that linearize
-pending operations up to and including it (Lowe, "Testing for linearizability", 2017). No configuration left: no
-order exists.
+Every operation of a register, read, write or cas, *needs* the state to equal a value (or any) and *puts*
+another (or keeps it). A configuration is (state, linearized, used): the state's value, a bit mask of the
+open operations that have been linearized, and a mask of the crashed operations that were made use of. Ops
+are taken in real-time order; when an operation completes, each configuration in which it is not yet
+linearized is replaced by all those that linearize pending operations up to and including it (Lowe, "Testing
+for linearizability", 2017). No configuration left: no order exists.
 
-The history is known to its end, so *observers* (operations that need a value) still to come can be counted. Four
-reductions follow; each drops only configurations that another one can imitate:
+The history is known to its end, so *observers* (operations that need a value) still to come can be counted.
+Four reductions follow; each drops only configurations that another one can imitate:
 
 - a pending read of the present state is linearized at once: it changes nothing;
 - a state that nothing will observe is DEAD, and all dead states are one;
-- a pending write whose remaining observers are all pending reads is linearized, with these reads, whenever the state
-  is dead or about to be overwritten: there it disturbs nobody;
+- a pending write whose remaining observers are all pending reads is linearized, with these reads, whenever
+  the state is dead or about to be overwritten: there it disturbs nobody;
 - a state that must still be observed, and that nothing can write again, is not left.
 
-A crashed operation is under no duty to happen: it is linearized only straight before a pending operation that needs
-its value, and is forgotten with that value's last observer. So unobserved crashed writes cost nothing.
+A crashed operation is under no duty to happen: it is linearized only straight before a pending operation
+that needs its value, and is forgotten with that value's last observer. So unobserved crashed writes cost
+nothing.
 
-With unique values these leave a configuration or two per op (the zones of Gibbons and Korach 1997 in another dress).
+With unique values these leave a configuration or two per op (the zones of Gibbons and Korach 1997 in another
+dress).
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ class Act(NamedTuple):
 def search(acts: Sequence[Act], budget: Budget) -> int | None:
     """None when an order exists; else the position of a completion before which it was found that none does.
 
-    Because of the foresight that position may be before the first completion at which the ops so far are impossible
-    (``first_impossible``). Raises BudgetExceededError with the position reached.
+    Because of the foresight that position may be before the first completion at which the ops so far are
+    impossible (``first_impossible``). Raises BudgetExceededError with the position reached.
     """
     frontier = _Frontier(acts, budget)
     position = -1
@@ -67,18 +69,24 @@ def search(acts: Sequence[Act], budget: Budget) -> int | None:
     return None
 
 
+def cut(act: Act, position: int) -> Act | None:
+    """What was known of an operation at a position: nothing, or open (then crashed; a read is dropped), or
+    all.
+    """
+    if act.end is not None and act.end <= position:
+        return act
+    return act._replace(end=None) if act.begin <= position and act.put != NONE else None
+
+
 def prefix(acts: Sequence[Act], position: int) -> list[Act]:
-    """What was known at a position: later operations gone, operations still open crashed, open reads dropped."""
-    return [
-        act if act.end is not None and act.end <= position else act._replace(end=None)
-        for act in acts
-        if act.begin <= position
-        and (act.put != NONE or (act.end is not None and act.end <= position))
-    ]
+    """The history as it was known at a position."""
+    return [known for act in acts if (known := cut(act, position)) is not None]
 
 
 def first_impossible(acts: Sequence[Act], budget: Budget) -> int | None:
-    """The position of the first completion at which the ops so far have no order; None when they all have one."""
+    """The position of the first completion at which the ops so far have no order; None when they all have
+    one.
+    """
     if search(acts, budget) is None:
         return None
     ends = sorted(act.end for act in acts if act.end is not None)
@@ -290,16 +298,20 @@ class _Frontier:
 
     def _wanted(self, value: int, mask: int, crash: int) -> bool:
         """Whether a pending operation that is not linearized needs the value."""
-        return bool(
-            (self.reads[value] | self.cas_from[value]) & ~mask or self.crashed_from[value] & ~crash
-        )
+        return bool((self.reads[value] | self.cas_from[value]) & ~mask or self.crashed_from[value] & ~crash)
 
     def _crashed_successors(self, state: int, mask: int, crash: int) -> list[Configuration]:
         """By one crashed write; of several of one value the first invoked will do."""
         out = []
         taken: set[int] = set()
         for bit, need, put in self.crashed.values():
-            if need != NONE or put == state or crash & bit or put in taken or not self._wanted(put, mask, crash):
+            if (
+                need != NONE
+                or put == state
+                or crash & bit
+                or put in taken
+                or not self._wanted(put, mask, crash)
+            ):
                 continue
             taken.add(put)
             out.append(self._settled(put, mask, crash | bit))

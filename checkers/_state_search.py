@@ -1,14 +1,15 @@
 """The search for any model: just-in-time linearization over (state, linearized, used), without foresight.
 
-It takes ops in real-time order and needs to know of an operation only how it ended, so it also serves online. See
-``_register_search`` for the words. Reductions here: pending pure reads are linearized at once where they fit; of equal
-crashed operations the first unused one is taken; of configurations with one state and mask those that used fewer
-crashed operations remain.
+It takes ops in real-time order and needs to know of an operation only how it ended, so it also serves
+online. See ``_register_search`` for the words. Reductions here: pending pure reads are linearized at once
+where they fit; of equal crashed operations the first unused one is taken; of configurations with one state
+and mask those that used fewer crashed operations remain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 from checkers._budget import Budget, BudgetExceededError
@@ -18,7 +19,9 @@ Configuration = tuple[Any, int, int]
 
 
 class Deed(NamedTuple):
-    """An operation as the search sees it: what the model's step is given, frozen; ``end`` is None when it crashed."""
+    """An operation as the search sees it: what the model's step is given, frozen; ``end`` is None when it
+    crashed.
+    """
 
     f: str
     invoked: Any
@@ -28,7 +31,9 @@ class Deed(NamedTuple):
 
 
 class StateFrontier:
-    """All configurations of one object after the ops so far. Operations are called by any number not in use."""
+    """All configurations of one object after the ops so far. Operations are called by any number not in
+    use.
+    """
 
     def __init__(self, model: Model, budget: Budget) -> None:
         self.model = model
@@ -42,6 +47,14 @@ class StateFrontier:
         self._crashed: list[tuple[int, int]] = []  # (crash bit, class)
         self._free: list[int] = []
         self._high = 1
+
+    def copy(self) -> StateFrontier:
+        """One that goes on by itself. The memo of the model's steps is shared."""
+        twin = copy(self)
+        twin.configurations = list(self.configurations)
+        for name in ("_reads", "_changes", "_crashed", "_free"):
+            setattr(twin, name, copy(getattr(self, name)))
+        return twin
 
     def invoke(self, number: int, deed: Deed) -> None:
         known = deed.end is not None
@@ -73,10 +86,10 @@ class StateFrontier:
         self.configurations = _undominated({(s, mask & ~bit, crash): None for s, mask, crash in done})
         return bool(done)
 
-    def _linearize(
-        self, todo: list[Configuration], target: int, done: dict[Configuration, None]
-    ) -> None:
-        """Move configurations to ``done``: level by level, so that dominated ones are dropped before they branch."""
+    def _linearize(self, todo: list[Configuration], target: int, done: dict[Configuration, None]) -> None:
+        """Move configurations to ``done``: level by level, so that dominated ones are dropped before they
+        branch.
+        """
         level = _undominated({self._settled(*c): None for c in todo})
         seen = dict.fromkeys(level)
         while level:
@@ -149,7 +162,8 @@ def _undominated(configurations: dict[Configuration, None]) -> list[Configuratio
 
 
 def search(model: Model, deeds: Sequence[Deed], budget: Budget) -> tuple[int | None, list[Any]]:
-    """(position of the first completion that no configuration survives, or None; the states possible before it).
+    """(position of the first completion that no configuration survives, or None; the states possible before
+    it).
 
     Raises BudgetExceededError with the position reached.
     """

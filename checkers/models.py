@@ -11,8 +11,8 @@ A model is a value: a name, an initial state and a step. Ten lines make a new on
 
     MODELS["set"] = Model("set", frozenset(), step, reads=frozenset({"contains"}))
 
-States are hashable, values come frozen (``freeze``): lists are tuples. ``known`` is false for a crashed operation: it
-has no completion, ``completed`` is None and whatever it would have answered is acceptable.
+States are hashable, values come frozen (``freeze``): lists are tuples. ``known`` is false for a crashed
+operation: it has no completion, ``completed`` is None and whatever it would have answered is acceptable.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ Effect = Callable[[str, Any, Any], tuple[Any, Any]]
 class Model:
     """``reads``: the ``f`` that never change the state.
 
-    ``effect``, where a model has one, says that its object is a register: every operation, (f, invoked, completed),
-    needs the state to equal one value (or ANY) and leaves another (or KEEP). Such histories get the faster search.
+    ``effect``, where a model has one, says that its object is a register: every operation, (f, invoked,
+    completed), needs the state to equal one value (or ANY) and leaves another (or KEEP). Such histories get
+    the faster search.
     """
 
     name: str
@@ -71,6 +72,17 @@ def freeze(value: Any) -> Any:
     if isinstance(value, dict):
         return ("object", tuple(sorted((str(name), freeze(item)) for name, item in value.items())))
     return value
+
+
+def thaw(frozen: Any) -> Any:
+    """The JSON value of a frozen one."""
+    if not isinstance(frozen, tuple):
+        return frozen
+    if len(frozen) == 2 and frozen[0] == "bool" and isinstance(frozen[1], bool):
+        return frozen[1]
+    if len(frozen) == 2 and frozen[0] == "object":
+        return {name: thaw(item) for name, item in frozen[1]}
+    return [thaw(item) for item in frozen]
 
 
 def _read(invoked: Any, completed: Any) -> tuple[Any, Any]:
