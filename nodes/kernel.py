@@ -14,12 +14,12 @@ held effects with the rest of volatile memory.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
 
-class Now(NamedTuple):
+class Now(msgspec.Struct, frozen=True, gc=False):
     """The node's own clocks, in integer ns. Leases use the first, wall-time ordering (LWW) the second."""
 
     monotonic_ns: int

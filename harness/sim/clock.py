@@ -24,7 +24,10 @@ class SimClock:
         return self._local + elapsed + elapsed * self.rate_ppm // MILLION
 
     def read(self, time: int) -> Now:
-        monotonic = self.monotonic(time)
+        elapsed = time - self._since
+        monotonic = self._local + elapsed
+        if self.rate_ppm:
+            monotonic += elapsed * self.rate_ppm // MILLION
         return Now(monotonic, WALL_EPOCH_NS + monotonic + self.offset_ns)
 
     def set(self, time: int, offset_ns: int, rate_ppm: int) -> None:

@@ -90,6 +90,11 @@ class Raft:
         self.reads: list[PendingRead] = []
         self.next_reads: list[PendingRead] = []
         self._out: list[Effect] = []
+        heartbeat_ns = config.heartbeat_ms * MS
+        self._heartbeat_timer = SetTimer("heartbeat", heartbeat_ns, heartbeat_ns)
+        self._election_timer = SetTimer(
+            "election", config.election_ms_min * MS, config.election_ms_max * MS
+        )
         self._receivers: dict[type, Any] = {
             RequestVote: self._on_request_vote,
             Vote: self._on_vote,
@@ -265,9 +270,7 @@ class Raft:
         self._tick()
 
     def _reset_election_timer(self) -> None:
-        self._out.append(
-            SetTimer("election", self.config.election_ms_min * MS, self.config.election_ms_max * MS)
-        )
+        self._out.append(self._election_timer)
 
     # --- replication (5.3) --------------------------------------------------------------------------------
 
@@ -298,8 +301,7 @@ class Raft:
                 self._replicate(peer)
             self.match_at_tick[peer] = match
             self._out.append(Send(peer, Heartbeat(self.term, self.round, min(match, self.commit))))
-        delay = self.config.heartbeat_ms * MS
-        self._out.append(SetTimer("heartbeat", delay, delay))
+        self._out.append(self._heartbeat_timer)
 
     def _on_append(self, src: str, m: Append) -> None:
         if m.term < self.term:
