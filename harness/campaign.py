@@ -44,7 +44,7 @@ Seed = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 
 
-class Seeds(msgspec.Struct, forbid_unknown_fields=True):
+class Seeds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``count`` seeds from ``start`` on."""
 
     start: Seed = 1

@@ -17,7 +17,7 @@ OK, INVALID, UNKNOWN, USAGE, FAILED = 0, 1, 2, 254, 255
 VERDICT_CODES = {"valid": OK, "invalid": INVALID, "unknown": UNKNOWN}
 
 
-class Gate(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``min_ok_fraction``: of all client operations. ``min_bite``: share of applied faults that bit, for all
     families or by family. ``max_recovery_s``: from a heal to the first success. ``invalid``, ``unknown``: how
     many such runs are tolerated.
