@@ -4,7 +4,7 @@
 |---|---|
 | ``port`` | ``FaultPort``: the primitives an environment offers |
 | ``fault`` | ``Fault``, ``Trigger``: closed data |
-| ``schedule`` | ``Schedule``, ``plan``, ``load``, ``dump`` |
+| ``schedule`` | ``Schedule`` with ``load`` and ``dump``, ``plan`` |
 | ``targets`` | who is hit, decided when the fault acts |
 | ``family`` | ``Family``, ``Shape``, ``Effect``: what a family is made of |
 | ``partition``, ``link``, ``kill``, ``power_loss``, ``pause``, ``clock`` | a family each (``crash``: shared) |

@@ -38,6 +38,17 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal[1] = 1
     faults: list[Fault] = []
 
+    def dump(self, path: Path) -> None:
+        """Write the schedule as YAML; the file appears whole or not at all."""
+        scratch = path.with_name(f".{path.name}.tmp")
+        scratch.write_text(to_yaml(self), encoding="utf-8")
+        scratch.replace(path)
+
+    @staticmethod
+    def load(path: Path) -> Schedule:
+        """Read a schedule. MalformedScheduleError for what it holds; OSError as it comes."""
+        return parse_yaml(path.read_bytes(), str(path))
+
 
 # --- planning -----------------------------------------------------------------------------------------------
 
@@ -108,8 +119,8 @@ def _follow(
 # --- YAML ---------------------------------------------------------------------------------------------------
 
 
-def dump(schedule: Schedule) -> str:
-    """The schedule as YAML."""
+def to_yaml(schedule: Schedule) -> str:
+    """The schedule as YAML, the same on every Python."""
     return yaml.safe_dump(msgspec.to_builtins(schedule), sort_keys=False, allow_unicode=True, width=110)
 
 
@@ -126,11 +137,6 @@ def parse_yaml(text: str | bytes, source: str = "schedule") -> Schedule:
     for number, fault in enumerate(schedule.faults):
         _check(fault, f"{source}: faults[{number}]")
     return schedule
-
-
-def load(path: Path) -> Schedule:
-    """Read ``schedule.yaml``. MalformedScheduleError for what it holds; OSError as it comes."""
-    return parse_yaml(path.read_bytes(), str(path))
 
 
 def _check(fault: Fault, where: str) -> None:

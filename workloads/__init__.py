@@ -1,0 +1,10 @@
+"""Workloads: what clients do to a system, and which checkers judge it.
+
+| module | what |
+|---|---|
+| ``port`` | ``Workload``, ``Client``, ``Call``: generator, client and checkers that belong together |
+| ``generators`` | combinators: what the clients do next |
+| ``register``, ``list_append``, ``g_set``, ``broadcast``, ``unique_ids``, ``echo`` | one workload each |
+| ``keys``, ``growing``, ``replies``, ``options`` | what several of them share |
+| ``registry`` | workloads by name; other packages' by entry point |
+"""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from checkers.history import Op
+from workloads.options import Option
 
 
 class CallTimeoutError(Exception):
@@ -61,3 +62,5 @@ class Workload(msgspec.Struct):
     requests: tuple[str, ...]
     setup: Callable[[tuple[str, ...]], list[tuple[str, dict[str, Any]]]] | None = None
     """requests sent to each node before the run, as (node, body): Maelstrom's topology message"""
+    options: tuple[Option, ...] = ()
+    """what ``generator`` and ``final`` accept; they raise OptionError for anything else"""
