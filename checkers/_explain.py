@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from checkers._budget import Budget, BudgetExceededError, effort
-from checkers._operations import KeyHistory, Operation
+from checkers._key_history import KeyHistory, Operation
 from checkers._register_search import INITIAL, NONE, Act, cut, first_impossible
 from checkers._shrink import Item, paths, shrink
 from checkers._state_search import Deed
@@ -112,7 +112,8 @@ def explain(case: RegisterCase) -> Anomaly:
     conflict = _conflict(core, culprit)
     operations = [case.history.operations[number] for number, _ in core]
     teller = Teller(case.history.key, operations)
-    kind, reason = _reason(case, core, culprit, conflict, teller)
+    kind, reason, more = _reason(case, core, culprit, conflict, teller)
+    operations += more
     ordered = [case.history.operations[n] for n, _ in core if n != culprit]
     told = [teller.sentence(operation) for operation in ordered]
     told.append(teller.sentence(case.history.operations[culprit]))
@@ -246,8 +247,8 @@ def _end(item: Item) -> int:
 
 def _reason(
     case: RegisterCase, core: Sequence[Item], culprit: int, conflict: Conflict | None, teller: Teller
-) -> tuple[str, list[str]]:
-    """(kind, sentences that say why)."""
+) -> tuple[str, list[str], list[Operation]]:
+    """(kind, sentences that say why, operations outside the core that they name)."""
     operations = case.history.operations
     acts = dict(core)
     it = operations[culprit]
@@ -260,18 +261,17 @@ def _reason(
         return _nowhere(case, culprit, need, what)
     if conflict is not None:
         kind = _kind(case, conflict, culprit)
-        return kind, [*_contradiction(case, conflict, teller), tail, *_remark(case, conflict, kind)]
-    rivals = [n for n, act in core if act.need != NONE and act.put != NONE]
+        why = [*_contradiction(case, conflict, teller), tail, *_remark(case, conflict, kind)]
+        return kind, why, []
+    rivals = [n for n, act in core if NONE not in (act.need, act.put)]
     same = [n for n in rivals if acts[n].need == need and n != culprit]
     if acts[culprit].put != NONE and same and len(producers) <= 1:
         once = "the initial value" if not producers else "written only once"
-        return "two compare-and-sets of one value", [
-            (
-                f"Both compare-and-sets replaced {got}, but {got} was {once}: after the first of them it was gone, "
-                "and the other cannot have succeeded."
-            ),
-            tail,
-        ]
+        gone = (
+            f"Both compare-and-sets replaced {got}, but {got} was {once}: after the first of them it was gone, "
+            "and the other cannot have succeeded."
+        )
+        return "two compare-and-sets of one value", [gone, tail], []
     notes = [
         (
             f"The compare-and-set from {value(case.values[acts[n].need])} to {value(case.values[acts[n].put])} "
@@ -286,10 +286,12 @@ def _reason(
         for v in many
         if len([1 for _, a in core if a.put == v]) > 1
     ]
-    return kind, [*notes, tail]
+    return kind, [*notes, tail], []
 
 
-def _nowhere(case: RegisterCase, culprit: int, need: int, what: str) -> tuple[str, list[str]]:
+def _nowhere(
+    case: RegisterCase, culprit: int, need: int, what: str
+) -> tuple[str, list[str], list[Operation]]:
     """A value that no operation can have produced by then."""
     got, frozen = value(case.values[need]), freeze(case.values[need])
     it = case.history.operations[culprit]
@@ -301,7 +303,7 @@ def _nowhere(case: RegisterCase, culprit: int, need: int, what: str) -> tuple[st
                 f"{teller.began(operation)} (op {operation.invoke.index}), was answered with a definite failure, so "
                 f"it must never take effect: the {what} saw it all the same."
             )
-            return "failed write took effect", [reason]
+            return "failed write took effect", [reason], [operation]
     for number, act in enumerate(case.acts):
         if act.put == need:
             later = case.history.operations[number]
@@ -311,13 +313,13 @@ def _nowhere(case: RegisterCase, culprit: int, need: int, what: str) -> tuple[st
                 f"{teller.began(later)}, after the {what} had ended at {teller.ended(it)}. No operation can be "
                 "seen before it begins."
             )
-            return "value read before it was written", [reason]
+            return "value read before it was written", [reason], [later]
     teller = Teller(case.history.key, [it])
     reason = (
         f"No operation ever wrote {got} to {teller.object}, whatever its outcome, and it is not the initial value: "
         f"no order of any operations explains this {what}."
     )
-    return "value never written", [reason]
+    return "value never written", [reason], []
 
 
 def _contradiction(case: RegisterCase, conflict: Conflict, teller: Teller) -> list[str]:

@@ -9,7 +9,7 @@ from copy import copy
 from typing import Any
 
 from checkers._budget import Budget, BudgetExceededError
-from checkers._operations import Operation, Pairing, deed
+from checkers._key_history import Operation, Pairing, deed
 from checkers._state_search import Deed, StateFrontier
 from checkers.history import NEMESIS, Op
 from checkers.models import Model, freeze

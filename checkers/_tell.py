@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from checkers._operations import Operation
+from checkers._key_history import Operation
 from checkers.history import Op
 
 DIGITS = (3, 4, 5, 6, 9)

@@ -19,15 +19,17 @@ from typing import Any
 from checkers import _register_search, _state_search
 from checkers._budget import Budget, BudgetExceededError
 from checkers._explain import explain, register_case
+from checkers._key_history import KeyHistory, deed, split
 from checkers._online import OnlineKeys
-from checkers._operations import KeyHistory, deed, split
 from checkers._tell import Teller, value
-from checkers.history import MalformedHistoryError, Op
+from checkers.history import Op
 from checkers.models import CAS_REGISTER, MODELS, Model, ModelError, thaw
 from checkers.record import Record
 from checkers.result import Anomaly, Cost, Result, Verdict
 
 NAME = "linearizability"
+BUDGET_S = 60.0
+BUDGET_MB = 1000.0
 EXPLAINED_KEYS_MAX = 20
 """keys whose violation is shrunk and told; further ones are only named"""
 
@@ -43,24 +45,30 @@ def model_named(name: str) -> Model:
 
 
 class Linearizability:
-    """The checker. ``model``: a name or a model; None: what the record's options say under "model", or cas-register.
-
-    ``budget_s`` (wall clock) and ``budget_mb`` (an estimate of the search's sets) bound the search of all
-    keys together; what they do not reach is ``unknown``. Raises ModelError for a model that does not exist.
+    """The checker. ``model`` is a name or a model; ``budget_s`` (wall clock) and ``budget_mb`` (an estimate of the
+    search's sets) bound the search of all keys together, and what they do not reach is ``unknown``. What is None is
+    taken from the record's options of the same names, then from the defaults.
     """
 
     name = NAME
 
     def __init__(
-        self, model: str | Model | None = None, *, budget_s: float = 60.0, budget_mb: float = 1000.0
+        self,
+        model: str | Model | None = None,
+        *,
+        budget_s: float | None = None,
+        budget_mb: float | None = None,
     ) -> None:
+        """Raises ModelError for a model that does not exist."""
         self.model = model_named(model) if isinstance(model, str) else model
         self.budget_s = budget_s
         self.budget_mb = budget_mb
 
     def check(self, record: Record) -> Result:
-        """Judge a record. A history that does not pair up, or does not fit the model, is unknown and says
-        why.
+        """Judge a record.
+
+        Raises MalformedHistoryError when its ops do not pair up, and ModelError for a model that does not exist or
+        that does not know an operation of the history.
         """
         started = perf_counter()
         result = self._check(record, started)
@@ -68,12 +76,11 @@ class Linearizability:
         return result
 
     def _check(self, record: Record, started: float) -> Result:
-        try:
-            model = self.model or model_named(record.options.get("model", CAS_REGISTER.name))
-            keys = split(record.history, model.reads)
-            judges = [_judge(key, model) for key in keys.values()]
-        except (MalformedHistoryError, ModelError) as e:
-            return Result("unknown", NAME, why=str(e))
+        model = self.model or model_named(str(record.options.get("model", CAS_REGISTER.name)))
+        seconds = _first(self.budget_s, record.options.get("budget_s"), BUDGET_S)
+        megabytes = _first(self.budget_mb, record.options.get("budget_mb"), BUDGET_MB)
+        keys = split(record.history, model.reads)
+        judges = [_judge(key, model) for key in keys.values()]
         coverage = _coverage(model, keys.values())
         if not coverage["operations"]:
             return Result(
@@ -83,15 +90,13 @@ class Linearizability:
         undecided: list[tuple[int, Any, str]] = []
         for done, judge in enumerate(judges):
             # each key may use an equal share of the time that is left
-            left = self.budget_s - (perf_counter() - started)
-            budget = Budget(max(left, 0.0) / (len(judges) - done), self.budget_mb)
+            left = seconds - (perf_counter() - started)
+            budget = Budget(max(left, 0.0) / (len(judges) - done), megabytes)
             try:
                 anomaly = judge.anomaly(budget, told=len(anomalies) < EXPLAINED_KEYS_MAX)
             except BudgetExceededError as e:
                 undecided.append((e.position, judge.history.key, str(e)))
                 continue
-            except ModelError as e:
-                return Result("unknown", NAME, why=str(e), coverage=coverage)
             if anomaly is not None:
                 anomalies.append(anomaly)
         coverage["keys_decided"] = len(judges) - len(undecided)
@@ -110,6 +115,10 @@ class Linearizability:
         return Result("valid", NAME, coverage=coverage)
 
 
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
+
+
 def check(history: Sequence[Op], model: str | Model = CAS_REGISTER, **budget: float) -> Result:
     """Judge a history on its own: ``check(ops, "register", budget_s=10)``."""
     return Linearizability(model, **budget).check(Record(history))
@@ -123,7 +132,7 @@ class Online:
     """
 
     def __init__(
-        self, model: str | Model = CAS_REGISTER, *, budget_s: float = 60.0, budget_mb: float = 1000.0
+        self, model: str | Model = CAS_REGISTER, *, budget_s: float = BUDGET_S, budget_mb: float = BUDGET_MB
     ) -> None:
         self._batch = Linearizability(model, budget_s=budget_s, budget_mb=budget_mb)
         assert self._batch.model is not None

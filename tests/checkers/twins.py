@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import combinations, permutations
 
 Step = tuple[str, object, object, int, int | None]
-"""(f, invoked value, completed value, position of the invocation, of the completion or None when it crashed)"""
+"""(f, invoked value, completed value, position of the invocation, of the completion or None when it
+crashed)
+"""
 
 
 def register(state, f, invoked, completed):
