@@ -100,6 +100,11 @@ class Channel:
         self._out_size = len(rest)
         return True
 
+    def drain(self) -> None:
+        """Read what the writer left behind, now: it is gone."""
+        while not self._closed and self._readable():
+            pass
+
     def _writable(self) -> None:
         self._loop.remove_writer(self._write_fd)
         self.flush()
@@ -109,23 +114,25 @@ class Channel:
         if not self._closed:
             self._loop.call_soon(self._read_file)
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
+        """Read once; whether there may be more at once."""
         try:
             data = os.read(self._read_fd, CHUNK)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self._end()
-            return
+            return False
         *lines, self._partial = (self._partial + data if self._partial else data).split(b"\n")
         if len(self._partial) > LINE_MAX:
             self._partial = b""
         for line in lines:
             if self._closed:
-                return
+                return False
             self._on_line(line)
+        return True
 
     def _end(self) -> None:
         if not self._closed:

@@ -1,0 +1,16 @@
+"""Real worlds: nodes as processes or containers, the harness as the network between them.
+
+| module | what |
+|---|---|
+| `cluster` | a live cluster behind both ports |
+| `member`, `process`, `docker` | one node's place: how it is started, killed, paused, spoken to |
+| `network` | carries messages from node to node under link rules |
+| `services` | lin-kv, seq-kv, lww-kv, lin-tso |
+| `runtime` | the harness's coroutines over asyncio |
+| `trace` | node traces: followed live, merged at the end |
+| `keeper` | kills what is left when the harness is gone |
+"""
+
+from harness.live.drive import capabilities, drive, open_cluster, run
+
+__all__ = ["capabilities", "drive", "open_cluster", "run"]

@@ -1,0 +1,407 @@
+"""A live cluster behind both ports: faults (nemeses/port.py) and the harness's runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.live.errors import StartError
+from harness.live.member import Member
+from harness.live.network import Latency, Network
+from harness.live.runtime import LiveMailbox, LiveRuntime, line
+from harness.live.services import Service, services
+from harness.live.trace import Event, Follower, Line
+from harness.runtime import Mailbox
+from harness.spec import SECOND, RunSpec
+from harness.streams import Streams
+from nemeses.port import Link, LinkCount, LinkRule, NodeState
+from workloads.port import CallTimeoutError
+
+CONTROL = "c-splitbrain"
+"""the client on whose behalf the harness speaks to nodes"""
+READING_S = 0.5
+GARBAGE_KEPT = 100
+POLL_S = 0.005
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    src: str
+    dest: str
+    body: msgspec.Raw
+
+
+class _Reading(msgspec.Struct):
+    """The body of splitbrain_clock_ok."""
+
+    monotonic_ns: int
+    wall_ns: int
+    real_monotonic_ns: int
+    real_wall_ns: int
+
+
+_envelope = msgspec.json.Decoder(_Envelope).decode
+_body = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class _Seat:
+    """What the harness remembers of a node across its incarnations."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.incarnation = 0
+        self.ready = False
+        """it answered init: messages are for it"""
+        self.killing = False
+        """its end is the harness's doing"""
+        self.paused = False
+        self.stalled = 0
+        self.garbage = 0
+        self.first_garbage: asyncio.Future[bytes] | None = None
+        self.exited: asyncio.Event = asyncio.Event()
+        self.clock = (0, 0)
+        self.set_reading: _Reading | None = None
+        self.last_state = (0, 0)
+
+
+class LiveCluster:
+    """Nodes in real places, the harness as the network between them.
+
+    ``members`` makes each node's place from its name and the two callbacks of a place. ``hear`` is told of
+    trace events as they happen: (node, line).
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        folder: Path,
+        streams: Streams,
+        able: frozenset[str],
+        members: Callable[[str, Path, Callable[[str, bytes], None], Callable[[str], None]], Member],
+        hear: Callable[[str, Line], None],
+    ) -> None:
+        self.nodes = spec.node_names()
+        self.capabilities = able
+        self.own = spec.bin is None
+        self.world: list[Event] = []
+        self.folders = {name: folder.absolute() / "nodes" / name for name in self.nodes}
+        try:
+            latency = msgspec.convert(spec.options.get("latency", {}), Latency)
+            self._init_timeout_s = msgspec.convert(
+                spec.options.get("init_timeout_s", 10.0), float, strict=False
+            )
+        except msgspec.ValidationError as e:
+            raise UsageError(f"options.latency or init_timeout_s: {e}") from e
+        self.runtime = LiveRuntime(self._post)
+        self.network = Network(latency, streams, self._deliver)
+        self._services: dict[str, Service] = services(streams)
+        self._follower = Follower(hear)
+        self._control_id = 0
+        self._seats: dict[str, _Seat] = {}
+        for name in self.nodes:
+            self.folders[name].mkdir(parents=True, exist_ok=True)
+            self._seats[name] = _Seat(members(name, self.folders[name], self._on_line, self._on_exit))
+
+    # --- the runtime port ---------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        return self.runtime.now()
+
+    async def sleep_until(self, time_ns: int) -> None:
+        await self.runtime.sleep_until(time_ns)
+
+    async def call(
+        self, client: str, node: str, body: dict[str, Any], msg_id: int, timeout_ns: int
+    ) -> dict[str, Any]:
+        return await self.runtime.call(client, node, body, msg_id, timeout_ns)
+
+    def mailbox(self) -> LiveMailbox:
+        return self.runtime.mailbox()
+
+    async def receive(self, mailbox: Mailbox, deadline_ns: int | None) -> Any:
+        return await self.runtime.receive(mailbox, deadline_ns)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.runtime.spawn(coroutine)
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    async def start_all(self) -> None:
+        """Start every node; the run's time begins when the last has answered init. Raises StartError."""
+        tasks = [asyncio.ensure_future(self._start(self._seats[name])) for name in self.nodes]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self.runtime.begin()
+        if self.own:
+            self.spawn(self._follow())
+
+    async def close(self) -> None:
+        """Kill every node and give everything back."""
+        await self.runtime.cancel()
+        for seat in self._seats.values():
+            seat.killing = True
+            with suppress(Exception):  # the others must go too
+                await seat.member.kill()
+                await seat.member.discard()
+        self._follower.close()
+
+    def figures(self) -> dict[str, Any]:
+        """What the environment itself counted."""
+        counts = self.network.counts()
+        return {
+            "delivered": sum(c.delivered for c in counts.values()),
+            "refused": sum(c.refused for c in counts.values()),
+            "garbage": {name: seat.garbage for name, seat in self._seats.items() if seat.garbage},
+            "incarnations": {name: seat.incarnation for name, seat in self._seats.items()},
+        }
+
+    async def _follow(self) -> None:
+        while True:
+            self._follower.poll()
+            await asyncio.sleep(POLL_S)
+
+    async def _start(self, seat: _Seat) -> None:
+        """A new incarnation, up to its init_ok; raises StartError, and leaves the node dead."""
+        member = seat.member
+        seat.incarnation += 1
+        seat.killing = seat.paused = False
+        seat.exited = asyncio.Event()
+        seat.first_garbage = asyncio.get_running_loop().create_future()
+        await member.spawn(seat.incarnation)
+        if self.own:
+            self._follower.started(member.name, member.folder / f"trace-{seat.incarnation}.jsonl")
+        try:
+            await self._await_init(seat)
+        except BaseException:
+            seat.ready = False
+            seat.killing = True
+            await member.kill()
+            raise
+        finally:
+            seat.first_garbage = None
+
+    async def _await_init(self, seat: _Seat) -> None:
+        """Whatever comes first: the answer, an exit, garbage, or the time-out."""
+        name = seat.member.name
+        body = {"type": "init", "node_id": name, "node_ids": list(self.nodes)}
+        answer = asyncio.ensure_future(self._control(seat, body, self._init_timeout_s))
+        exited = asyncio.ensure_future(seat.exited.wait())
+        garbage = seat.first_garbage
+        assert garbage is not None
+        try:
+            waits: set[asyncio.Future[Any]] = {answer, exited, garbage}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            trouble = self._trouble(seat, answer, garbage)
+        finally:
+            for waiting in (answer, exited):
+                waiting.cancel()
+            await asyncio.gather(answer, exited, return_exceptions=True)
+        if trouble is not None:
+            raise StartError(f"node {name} {trouble}")
+        if self.own and "clock" in self.capabilities:
+            await self._set_clock(seat)
+
+    def _trouble(
+        self, seat: _Seat, answer: asyncio.Future[dict[str, Any]], garbage: asyncio.Future[bytes]
+    ) -> str | None:
+        """What kept the node from starting, in words; None when it answered init."""
+        if answer.done() and not isinstance(answer.exception(), CallTimeoutError):
+            reply = answer.result()
+            return None if reply.get("type") == "init_ok" else f"refused init: {reply.get('text') or reply}"
+        if garbage.done():
+            return f"printed {garbage.result()[:60]!r} in place of a message; expected a line of JSON"
+        if seat.exited.is_set():
+            words = seat.member.last_words()
+            last = f"last line on stderr: {words}" if words else "nothing on stderr"
+            return f"exited at once with status {seat.member.exit_status}; {last}"
+        return f"did not answer init within {self._init_timeout_s:g} s"
+
+    async def _control(self, seat: _Seat, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """A request of the harness's own to one node; raises CallTimeoutError."""
+        self._control_id += 1
+        name = seat.member.name
+        return await self.runtime.call(CONTROL, name, body, self._control_id, int(seconds * SECOND))
+
+    # --- messages -----------------------------------------------------------------------------------------
+
+    def _post(self, client: str, node: str, data: bytes) -> None:
+        """A request of a client. ``init`` is the first line of all that a node gets."""
+        if client == CONTROL:
+            self._seats[node].ready = True
+        self._deliver(node, data)
+
+    def _deliver(self, node: str, data: bytes) -> None:
+        seat = self._seats[node]
+        if seat.paused:
+            seat.stalled += 1
+        if seat.ready:
+            seat.member.write(data)
+
+    def _on_line(self, node: str, data: bytes) -> None:
+        try:
+            envelope = _envelope(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self._on_garbage(node, data)
+            return
+        dest = envelope.dest
+        if dest in self._seats:
+            if dest == node:
+                self._deliver(node, data + b"\n")
+            else:
+                self.network.send(node, dest, data + b"\n")
+            return
+        try:
+            body = _body(envelope.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._on_garbage(node, data)
+            return
+        service = self._services.get(dest)
+        if service is None:
+            self.runtime.replied(dest, body)
+        elif "in_reply_to" not in body:
+            reply = service(node, body)
+            if "msg_id" in body:
+                reply["in_reply_to"] = body["msg_id"]
+            self._deliver(node, line(dest, node, reply))
+
+    def _on_garbage(self, node: str, data: bytes) -> None:
+        if not data.strip():
+            return
+        seat = self._seats[node]
+        seat.garbage += 1
+        if seat.garbage <= GARBAGE_KEPT:
+            with (seat.member.folder / "garbage.log").open("ab") as file:
+                file.write(data[:1000] + b"\n")
+        if seat.first_garbage is not None and not seat.first_garbage.done():
+            seat.first_garbage.set_result(data)
+
+    def _on_exit(self, node: str) -> None:
+        seat = self._seats[node]
+        seat.ready = False
+        seat.paused = False
+        seat.exited.set()
+        self._follower.ended(node)
+        status = seat.member.exit_status
+        if seat.killing:
+            self._note(node, "killed", {"exit_status": status})
+        else:
+            why = f"exited with status {status}: {seat.member.last_words()}".rstrip(": ")
+            self._note(node, "panic", {"why": why})
+
+    def _note(self, node: str, kind: str, data: dict[str, Any]) -> None:
+        seat = self._seats[node]
+        self.world.append(Event(time.monotonic_ns(), node, seat.incarnation, 1 << 60, kind, data))
+
+    # --- the port of faults -------------------------------------------------------------------------------
+
+    def leader(self) -> str | None:
+        return self._follower.leader() if self.own else None
+
+    async def cut(self, links: Iterable[Link]) -> int:
+        return self.network.cut(links)
+
+    async def shape(self, links: Iterable[Link], rule: LinkRule) -> int:
+        return self.network.shape(links, rule)
+
+    async def release(self, handle: int) -> None:
+        self.network.release(handle)
+
+    async def kill(self, node: str) -> None:
+        seat = self._seats[node]
+        if seat.member.up:
+            seat.killing = True
+            await seat.member.kill()
+
+    async def power_loss(self, node: str) -> None:
+        raise UsageError(
+            f"power-loss of {node}: a live process cannot lose power: the page cache survives SIGKILL"
+        )
+
+    async def start(self, node: str) -> None:
+        """Start a dead node. One that does not come up stays dead: that is the system's fault, and is traced."""
+        seat = self._seats[node]
+        if seat.member.up:
+            return
+        try:
+            await self._start(seat)
+        except StartError as e:
+            self._note(node, "panic", {"why": str(e)})
+
+    async def pause(self, node: str) -> None:
+        seat = self._seats[node]
+        if seat.member.up and not seat.paused:
+            seat.paused = True
+            await seat.member.pause()
+            self._note(node, "paused", {})
+
+    async def resume(self, node: str) -> None:
+        seat = self._seats[node]
+        if seat.member.up and seat.paused:
+            self._note(node, "resumed", {})
+            seat.paused = False
+            await seat.member.resume()
+
+    async def set_clock(self, node: str, offset_ns: int, rate_ppm: int) -> None:
+        """Set it, or remember it for the next incarnation of a node that cannot answer."""
+        seat = self._seats[node]
+        seat.clock = (offset_ns, rate_ppm)
+        if seat.member.up:
+            await self._set_clock(seat)
+            self._note(node, "clock", {"offset_ns": offset_ns, "rate_ppm": rate_ppm})
+
+    async def _set_clock(self, seat: _Seat) -> None:
+        offset_ns, rate_ppm = seat.clock
+        body = {"type": "splitbrain_clock", "offset_ns": offset_ns, "rate_ppm": rate_ppm}
+        seat.set_reading = await self._reading(seat, body)
+
+    async def _reading(self, seat: _Seat, body: dict[str, Any]) -> _Reading | None:
+        """None from a node that does not answer: it is dead, stands still, or is too busy."""
+        try:
+            reply = await self._control(seat, body, READING_S)
+            return msgspec.convert(reply, _Reading)
+        except (CallTimeoutError, msgspec.ValidationError):
+            return None
+
+    async def observe(self) -> dict[str, NodeState]:
+        states = await asyncio.gather(*(self._observe(self._seats[name]) for name in self.nodes))
+        return dict(zip(self.nodes, states, strict=True))
+
+    async def _observe(self, seat: _Seat) -> NodeState:
+        member = seat.member
+        paused = member.paused()
+        if "clock" in self.capabilities and member.up and seat.ready and not paused:
+            now = await self._reading(seat, {"type": "splitbrain_clock"})
+            if now is not None:
+                seat.last_state = _error_of_clock(seat.set_reading, now)
+        return NodeState(
+            incarnation=seat.incarnation,
+            up=member.up,
+            exit_status=member.exit_status,
+            paused=paused,
+            stalled=seat.stalled,
+            clock_offset_ns=seat.last_state[0],
+            clock_rate_ppm=seat.last_state[1],
+        )
+
+    def links(self) -> dict[Link, LinkCount]:
+        return self.network.counts()
+
+
+def _error_of_clock(before: _Reading | None, now: _Reading) -> tuple[int, int]:
+    """Offset in ns and rate error in ppm, from two readings since the clock was set."""
+    offset = now.wall_ns - now.real_wall_ns
+    if before is None or now.real_monotonic_ns <= before.real_monotonic_ns:
+        return offset, 0
+    real = now.real_monotonic_ns - before.real_monotonic_ns
+    ahead = (now.monotonic_ns - before.monotonic_ns) - real
+    return offset, (2 * ahead * 1_000_000 + real) // (2 * real)

@@ -1,0 +1,131 @@
+"""Driving a run in real time: open a cluster, run a coroutine on it, clean up whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from checkers.record import TraceEvent
+from harness.live.cluster import LiveCluster
+from harness.live.keeper import Keeper
+from harness.live.member import Member, OnExit, OnLine
+from harness.live.process import ProcessMember, find_binary
+from harness.live.trace import Line, merged
+from harness.nemesis import Triggers
+from harness.spec import RunSpec
+from harness.streams import Streams
+
+Observer = Callable[[int, int, str, str, dict[str, Any]], None]
+Main = Callable[[LiveCluster], Coroutine[Any, Any, None]]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def capabilities(spec: RunSpec) -> frozenset[str]:
+    """The families of faults that a live environment can do. SIGKILL keeps the page cache: no power loss."""
+    if spec.env == "docker":
+        return frozenset({"kill", "pause"})
+    faults = {"partition", "link", "kill", "pause"}
+    return frozenset(faults | {"clock"} if spec.bin is None else faults)
+
+
+@asynccontextmanager
+async def open_cluster(
+    spec: RunSpec, folder: Path, streams: Streams, hear: Callable[[str, Line], None] = lambda *_: None
+) -> AsyncIterator[LiveCluster]:
+    """A cluster whose nodes are not started yet; all of them are dead when the context ends.
+
+    Raises StartError when the nodes' binary cannot be run.
+    """
+    if spec.env == "docker":
+        from harness.live.docker import Containers  # noqa: PLC0415  a run of processes does not load it
+
+        with Containers(spec, folder) as containers:
+            async with _closing(
+                LiveCluster(spec, folder, streams, capabilities(spec), containers.member, hear)
+            ) as c:
+                yield c
+        return
+    if spec.bin is not None:
+        find_binary(spec.bin)
+    keeper = Keeper()
+
+    def member(name: str, place: Path, on_line: OnLine, on_exit: OnExit) -> Member:
+        seed = streams.stream("time-outs", name).bits() >> 2
+        return ProcessMember(name, place, spec, seed, keeper, on_line, on_exit)
+
+    try:
+        async with _closing(LiveCluster(spec, folder, streams, capabilities(spec), member, hear)) as c:
+            yield c
+    finally:
+        keeper.close()
+
+
+@asynccontextmanager
+async def _closing(cluster: LiveCluster) -> AsyncIterator[LiveCluster]:
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+def run(
+    main: Main,
+    spec: RunSpec,
+    folder: Path,
+    streams: Streams,
+    hear: Callable[[str, Line], None] = lambda *_: None,
+) -> LiveCluster:
+    """Run ``main`` on a cluster to its end; the closed cluster. Exceptions of ``main`` pass through."""
+
+    async def whole() -> LiveCluster:
+        async with open_cluster(spec, folder, streams, hear) as cluster:
+            task = asyncio.ensure_future(main(cluster))
+            failed = cluster.runtime.failed
+            try:
+                await asyncio.wait({task, failed}, return_when=asyncio.FIRST_COMPLETED)
+                if failed.done() and not task.done():
+                    failed.result()
+                task.result()
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                if not failed.done():
+                    failed.cancel()
+        return cluster
+
+    return asyncio.run(whole())
+
+
+def drive(
+    spec: RunSpec,
+    folder: Path,
+    streams: Streams,
+    trace: BinaryIO,
+    observers: Sequence[Observer],
+    main: Main,
+) -> dict[str, Any]:
+    """``harness.environment.Drive`` for live environments.
+
+    The merged trace is written, and observers see it, at the end, when its order is known. Triggers alone hear
+    of events while they happen: it is what they are for.
+    """
+    triggers = [t for o in observers if isinstance(t := getattr(o, "__self__", None), Triggers)]
+
+    def hear(node: str, line: Line) -> None:
+        for trigger in triggers:
+            trigger.observe(0, line.time, node, line.kind, line.data)
+
+    cluster = run(main, spec, folder, streams, hear)
+    events = 0
+    for index, event in merged(cluster.folders, cluster.world, cluster.runtime.origin_ns):
+        trace.write(_encode(TraceEvent(index, event.time, event.node, event.kind, event.data)) + b"\n")
+        for observer in observers:
+            observer(index, event.time, event.node, event.kind, event.data)
+        events += 1
+    return {**cluster.figures(), "events": events}

@@ -1,0 +1,63 @@
+"""One node as the cluster sees it: what it takes to start, stop and talk to it, wherever it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+OnLine = Callable[[str, bytes], None]
+"""gets a node's name and one line of its output"""
+OnExit = Callable[[str], None]
+"""a node's incarnation ended by itself or by a kill"""
+
+
+class Member(Protocol):
+    """A node's place: one incarnation after the other lives there.
+
+    ``up`` is true from a successful ``spawn`` to the end of the process; ``exit_status`` is the last
+    incarnation's, negative for a signal's number.
+    """
+
+    name: str
+    folder: Path
+    up: bool
+    exit_status: int | None
+
+    async def spawn(self, incarnation: int) -> None:
+        """Start a new incarnation; raises StartError."""
+        ...
+
+    def write(self, line: bytes) -> None:
+        """Hand a line to the node. Never blocks: what the node does not take is lost in the end."""
+        ...
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        ...
+
+    async def pause(self) -> None:
+        """SIGSTOP, and wait until it stands still."""
+        ...
+
+    async def resume(self) -> None: ...
+    def paused(self) -> bool:
+        """Seen standing still, from the system's own tables."""
+        ...
+
+    def last_words(self) -> str:
+        """The last line on stderr, for error messages."""
+        ...
+
+    async def discard(self) -> None:
+        """Free what it holds; the node is dead."""
+        ...
+
+
+def last_line(path: Path) -> str:
+    """The last non-empty line of a log; empty when there is none."""
+    try:
+        lines = path.read_bytes()[-4096:].decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
