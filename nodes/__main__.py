@@ -12,6 +12,7 @@ import gc
 import os
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import msgspec
 
 from nodes.bugs import BUGS
 from nodes.channel import Channel
-from nodes.door import Door, Settings
+from nodes.door import FAILED, Door, Settings
 from nodes.systems import SYSTEMS
 
 
@@ -70,6 +71,15 @@ async def serve(settings: Settings, address: tuple[str, int] | None) -> int:
         if not done.done():
             done.set_result(status)
 
+    def defect(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An error of the node's own code: it must not limp on."""
+        error = context.get("exception")
+        if error is not None:
+            log("".join(traceback.format_exception(error)).rstrip())
+        log(f"{type(error).__name__}: {error}" if error is not None else str(context["message"]))
+        exit_with(FAILED)
+
+    loop.set_exception_handler(defect)
     channels: list[Channel] = []
     door = Door(settings, channels, log, exit_with)
     if address is None:
@@ -120,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
         return asyncio.run(serve(settings, address))
     except OSError as e:
         log(f"python -m nodes: {e}")
-        return 70
+        return FAILED
     except KeyboardInterrupt:
         return 130
 

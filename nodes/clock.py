@@ -53,10 +53,10 @@ class Clock:
     def reading(self) -> dict[str, int]:
         """Both clocks, and the machine's own at the same moment to compare them with."""
         real_mono, real_wall = time.monotonic_ns(), time.time_ns()
-        mono, wall = self._at(real_mono)
+        now = self._at(real_mono)
         return {
-            "monotonic_ns": mono,
-            "wall_ns": wall,
+            "monotonic_ns": now.monotonic_ns,
+            "wall_ns": now.wall_ns,
             "real_monotonic_ns": real_mono,
             "real_wall_ns": real_wall,
         }
