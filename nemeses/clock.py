@@ -14,7 +14,7 @@ from nemeses.targets import resolve
 
 MS = 1_000_000
 OFFSET_MS_MAX = 300_000
-RATE_PPM_MAX = 500_000
+RATE_PPM_MAX = 900_000
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ def _strobe(family: str, shape: Shape, slot: Slot) -> list[Fault]:
 
 # the spans are Jepsen's: bumps of 4 ms to 262 s
 _OFFSET = Parameter("offset_ms", -OFFSET_MS_MAX, OFFSET_MS_MAX, lambda s: magnitude(s, 4, 262_000))
-_RATE = Parameter("rate_ppm", -RATE_PPM_MAX, RATE_PPM_MAX, lambda s: magnitude(s, 1_000, 200_000))
+_RATE = Parameter("rate_ppm", -RATE_PPM_MAX, RATE_PPM_MAX, lambda s: magnitude(s, 1_000, RATE_PPM_MAX))
 _TARGETS = (("one", 2), ("leader", 3), ("minority", 2), ("majority", 1), ("random", 2), ("all", 1))
 
 FAMILY = Family(

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from nemeses.draws import Draws
-from nemeses.family import Effect, Shape, Slot, each, linger, on_new_leader
+from nemeses.family import BRIEF, Effect, Shape, Slot, each, linger, on_new_leader
 from nemeses.fault import Fault
 from nemeses.port import FaultPort, NodeState
 from nemeses.targets import resolve
@@ -84,22 +84,26 @@ def _kill_leader(family: str) -> Callable[[Slot], Fault]:
     return prelude
 
 
-# name -> (what it says, brief)
+# name -> (what it says, does it leave a majority)
 _TEXTS: dict[str, tuple[str, bool]] = {
-    "one": ("one drawn node", False),
-    "minority": ("a minority", False),
-    "majority": ("a majority", True),
-    "all": ("all at once", True),
-    "leader": ("the leader", False),
-    "followers": ("all but the leader", True),
-    "random": ("a drawn number of nodes", True),
+    "one": ("one drawn node", True),
+    "minority": ("a minority", True),
+    "majority": ("a majority", False),
+    "all": ("all at once", False),
+    "leader": ("the leader", True),
+    "followers": ("all but the leader", False),
+    "random": ("a drawn number of nodes", False),
 }
 
 
-def shapes(weights: dict[str, int], family: str) -> tuple[Shape, ...]:
-    """The shapes that kill, power-loss and pause share: one for each target, with these weights."""
+def shapes(weights: dict[str, int], family: str, percent: tuple[int, int]) -> tuple[Shape, ...]:
+    """The shapes that kill, power-loss and pause share: one for each target, with these weights.
+
+    ``percent``: lengths, of the interval, of faults that leave a majority.
+    """
     made = [
-        Shape(name, text, weights[name], ((name, 1),), brief=brief) for name, (text, brief) in _TEXTS.items()
+        Shape(name, text, weights[name], ((name, 1),), percent=percent if leaves else BRIEF)
+        for name, (text, leaves) in _TEXTS.items()
     ]
     if "rolling" in weights:
         made.append(Shape("rolling", "one after the other", weights["rolling"], bout=rolling))

@@ -18,6 +18,8 @@ from nemeses.port import FaultPort
 
 LENGTH_MS_MIN = 200
 """shortest fault that is planned, but for the pulses of a series"""
+BRIEF = (20, 45)
+"""percent of the interval, for shapes that take most of the cluster away"""
 NEW_LEADER = {"role": "leader"}
 """the trace's ``role`` event of a node that became leader"""
 
@@ -79,7 +81,7 @@ class Shape(msgspec.Struct, frozen=True):
     """One form a fault of a family can have.
 
     ``weight``: its share where only the family is named; 0: never planned, written by hand only.
-    ``targets``: (way, weight). ``brief``: takes most of the cluster away, so it is planned short.
+    ``targets``: (way, weight). ``percent``: its length when planned, from and to, of the interval.
     """
 
     name: str
@@ -88,7 +90,7 @@ class Shape(msgspec.Struct, frozen=True):
     targets: tuple[tuple[str, int], ...] = (("one", 1),)
     parameters: tuple[Parameter, ...] = ()
     nodes_min: int = 1
-    brief: bool = False
+    percent: tuple[int, int] = (30, 120)
     bout: Bout = single
 
     def draw(self, stream: Draws) -> dict[str, int | str]:

@@ -21,6 +21,7 @@ FAMILY = Family(
             "new-leader": 2,
         },
         "kill",
+        (30, 120),
     ),
     crashing(lambda port, node: port.kill(node)),
 )

@@ -113,6 +113,8 @@ def _prelude(slot: Slot) -> Fault:
 
 
 _DIRECTION = Parameter("direction", 0, 0, lambda s: s.choice(DIRECTIONS), DIRECTIONS)
+# where a leader does all the talking, links without it carry nothing that could be refused: bridge and partial
+# are planned so that a cut link is one of the leader's
 _SIDES = (("one", 1), ("leader", 2), ("minority", 1))
 
 FAMILY = Family(
@@ -129,11 +131,17 @@ FAMILY = Family(
             nodes_min=2,
         ),
         Shape("majorities-ring", "every node sees another majority", 1, (("all", 1),), nodes_min=4),
-        Shape("bridge", "two halves joined by one node only", 1, (("one", 1), ("leader", 1)), nodes_min=3),
+        Shape("bridge", "two halves joined by one node only", 1, (("follower", 1),), nodes_min=3),
         Shape("isolated-node", "one node cut off", 1, (("one", 1), ("follower", 1)), nodes_min=2),
         Shape("isolated-leader", "the leader cut off", 4, (("leader", 1),), nodes_min=2),
         Shape("one-way", "a side that hears and is not heard, or the reverse", 2, _SIDES, (_DIRECTION,), 2),
-        Shape("partial", "two groups cut off from each other, a third reaches both", 1, _SIDES, nodes_min=3),
+        Shape(
+            "partial",
+            "two groups cut off from each other, a third reaches both",
+            1,
+            (("leader", 2), ("leader-minority", 1)),
+            nodes_min=3,
+        ),
         Shape(
             "new-leader",
             "a leader cut off just after its election",

@@ -43,7 +43,9 @@ FAMILY = Family(
     "pause",
     "processes stand still for a while",
     shapes(
-        {"one": 2, "minority": 2, "majority": 1, "all": 1, "leader": 5, "followers": 1, "random": 1}, "pause"
+        {"one": 2, "minority": 2, "majority": 1, "all": 1, "leader": 5, "followers": 1, "random": 1},
+        "pause",
+        (30, 70),
     ),
     applied,
 )

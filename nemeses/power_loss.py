@@ -25,6 +25,7 @@ FAMILY = Family(
             "new-leader": 1,
         },
         "power-loss",
+        (30, 120),
     ),
     crashing(lambda port, node: port.power_loss(node)),
 )

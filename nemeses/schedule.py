@@ -2,7 +2,7 @@
 as YAML.
 
 Planning: the faults of one family follow one another and never overlap; those of different families do.
-Starts are about an interval apart, lengths vary from 30 to 120 % of it. All faults end before the time
+Starts are about an interval apart, lengths vary from 20 to 120 % of it. All faults end before the time
 limit.
 """
 
@@ -23,9 +23,6 @@ from nemeses.targets import check
 
 FIRST_MS = 500
 """no fault before this: a cluster without a leader yet has nothing to lose"""
-PERCENT = (30, 120)
-PERCENT_BRIEF = (20, 45)
-"""lengths, in percent of the interval; brief: of shapes that take most of the cluster away"""
 
 
 class MalformedScheduleError(ValueError):
@@ -105,8 +102,7 @@ def _follow(
     start += stream.below(1 + min(interval_ms // 2, time_limit_ms // 4))
     while start + LENGTH_MS_MIN <= time_limit_ms:
         shape = weighted(stream, shapes)
-        low, high = PERCENT_BRIEF if shape.brief else PERCENT
-        length = max(LENGTH_MS_MIN, interval_ms * stream.between(low, high) // 100)
+        length = max(LENGTH_MS_MIN, interval_ms * stream.between(*shape.percent) // 100)
         length = min(length, time_limit_ms - start)
         bout = shape.bout(family, shape, Slot(start, length, nodes, stream))
         out.extend(fault for fault in bout if fault.end_ms <= time_limit_ms)

@@ -3,7 +3,7 @@
 | target | nodes |
 |---|---|
 | ``one`` | a drawn node |
-| ``leader`` | the leader; if none is known, a drawn node |
+| ``leader`` | the leader; if none is known, or it is down or paused, a drawn node |
 | ``follower`` | a drawn node that is not the leader |
 | ``followers`` | all but the leader |
 | ``minority`` | the largest number that leaves a majority, drawn |
@@ -40,6 +40,11 @@ class Resolved(msgspec.Struct, frozen=True):
 def minority(n: int) -> int:
     """The largest number of nodes that leaves a majority; one of one or two."""
     return max(1, (n - 1) // 2)
+
+
+def able(states: dict[str, NodeState], node: str) -> bool:
+    """Up and not paused, as last observed."""
+    return node in states and states[node].up and not states[node].paused
 
 
 Pick = Callable[[list[str], str], list[str]]
@@ -85,7 +90,7 @@ async def resolve(target: Target, port: FaultPort, stream: Draws) -> Resolved:
     if not isinstance(target, str):
         return Resolved(tuple(n for n in port.nodes if n in target), states, {})
     drawn = stream.shuffle(port.nodes)
-    order = sorted(drawn, key=lambda n: n not in states or not states[n].up or states[n].paused)
+    order = sorted(drawn, key=lambda n: not able(states, n))
     detail: dict[str, Any] = {"target": target}
     leader = order[0]
     if target in LEADERS:
@@ -93,6 +98,8 @@ async def resolve(target: Target, port: FaultPort, stream: Draws) -> Resolved:
         detail["leader"] = known
         if known is None:
             detail["fallback"] = f"no leader known: drew {leader}"
+        elif not able(states, known):
+            detail["fallback"] = f"{known} is down or paused: drew {leader}"
         else:
             leader = known
     if target == "random":
