@@ -66,9 +66,9 @@ class Plan(msgspec.Struct):
 def check_spec(spec: RunSpec) -> None:
     """Raises UsageError, one line, where the run could not even begin."""
     _workload(spec)
-    _system(spec)
     if spec.bug is not None and spec.bug not in BUGS:
         raise UsageError(f"bug: unknown bug {spec.bug!r}{nearest(spec.bug, BUGS)}")
+    _system(spec)
     able = capabilities(spec)
     for name in spec.nemesis:
         try:
