@@ -56,7 +56,7 @@ class Group(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Name | None = None
     defaults: dict[str, Any] = {}
-    matrix: dict[str, list[Any]] | None = None
+    matrix: dict[str, Any] | None = None
     seeds: Seeds | list[Seed] | None = None
     expect: Expect | None = None
 
@@ -66,7 +66,7 @@ class Campaign(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Name
     defaults: dict[str, Any] = {}
-    matrix: dict[str, list[Any]] = {}
+    matrix: dict[str, Any] = {}
     seeds: Seeds | list[Seed] = Seeds()
     expect: Expect = "valid"
     keep: Keep = "failing"
@@ -137,9 +137,11 @@ def _fields(given: dict[str, Any], place: str, source: str) -> None:
             raise UsageError(f"{source}: {place}.{str(e).removeprefix(': ')}") from e
 
 
-def _cells(matrix: dict[str, list[Any]], place: str, source: str) -> list[dict[str, Any]]:
+def _cells(matrix: dict[str, Any], place: str, source: str) -> list[dict[str, Any]]:
     cells = 1
     for name, values in matrix.items():
+        if not isinstance(values, list):
+            raise UsageError(f"{source}: {place}.{name}: expected a list of values, got {values!r}")
         if not values:
             raise UsageError(f"{source}: {place}.{name}: is empty; a matrix needs at least one value of each")
         for value in values:

@@ -108,7 +108,8 @@ def why(results: Sequence[Result], verdict: Verdict) -> str:
     """One sentence for a verdict: the first reason of a checker that came to it."""
     for result in results:
         if result.verdict == verdict:
-            text = next((a.explanation for a in result.anomalies if a.explanation), "") or result.why
+            told = next((a.explanation for a in result.anomalies if a.explanation), "")
+            text = told or result.why if verdict == "invalid" else result.why
             if text:
                 return f"{result.checker}: {text[:WHY_MAX]}"
     return ""

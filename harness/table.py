@@ -26,12 +26,7 @@ def run_line(entry: Entry) -> str:
     label = " ".join(part for part in what if part)
     counts = f"{entry.ok:,} of {entry.operations:,} ok"
     text = f"{entry.verdict:<8}{label}  seed {entry.seed}  {counts}  {entry.elapsed_s:.2f} s"
-    why = (
-        ""
-        if entry.verdict == "valid" and not entry.failed
-        else f"\n         {entry.why[:200]}\n         {entry.replay}"
-    )
-    return text + why
+    return text + (f"\n         {entry.why[:200]}\n         {entry.replay}" if surprising(entry) else "")
 
 
 def surprising(entry: Entry) -> bool:
