@@ -184,8 +184,10 @@ class Raft:
         self._reset_election_timer()
 
     def _on_timer(self, name: str) -> None:
+        # a paused host hands over a timer that has been cancelled meanwhile: the role decides, not the name
         if name == "heartbeat":
-            self._tick()
+            if self.role is LEADER:
+                self._tick()
         elif self.role is not LEADER:
             self._campaign()
 
@@ -262,7 +264,7 @@ class Raft:
         last = self.log.last_index
         self.next = dict.fromkeys(self.peers, last + 1)
         self.match = dict.fromkeys((*self.peers, self.id), 0)
-        self.match_at_tick = dict.fromkeys(self.peers, 0)
+        self.match_at_tick = dict.fromkeys(self.peers, -1)  # the first tick repeats nothing
         self.unstored.clear()
         self.term_start = last + 1
         self.round_acks = set()
