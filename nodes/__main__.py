@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -25,9 +25,15 @@ from nodes.door import FAILED, Door, Settings
 from nodes.systems import SYSTEMS
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, without the usage."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def parse(arguments: list[str] | None) -> tuple[Settings, tuple[str, int] | None]:
     """The settings, and the address to listen on if any. Exits with status 2 and one line on bad usage."""
-    parser = argparse.ArgumentParser(prog="python -m nodes", description=__doc__)
+    parser = Parser(prog="python -m nodes", description=__doc__)
     parser.add_argument("system", choices=sorted(SYSTEMS))
     parser.add_argument("--data", required=True, metavar="DIR", help="where its log lives; {node}: its name")
     parser.add_argument("--bug", choices=sorted(BUGS), help="a planted bug")
