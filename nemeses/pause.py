@@ -26,12 +26,17 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
         for node in chosen.nodes:
             if before[node].up:
                 await port.pause(node)
+        # a paused node that another fault then kills was paused all the same: so it is read at once, too
+        during = await port.observe()
         yield effect
         await linger(fault, port, since)
         after = await port.observe()
         effect.evidence = {
             "nodes": {
-                n: {"paused": after[n].paused, "stalled": after[n].stalled - before[n].stalled}
+                n: {
+                    "paused": during[n].paused or after[n].paused,
+                    "stalled": after[n].stalled - before[n].stalled,
+                }
                 for n in chosen.nodes
             }
         }
