@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -36,6 +37,7 @@ class Row(msgspec.Struct):
     left: float = 0.0
     width: float = 0.0
     open: bool = False
+    impossible: bool = False
 
 
 class Band(msgspec.Struct):
@@ -96,15 +98,17 @@ def witnesses(results: Sequence[Result]) -> tuple[frozenset[int], frozenset[int]
     )
 
 
+def blamed(run: Run) -> list[Result]:
+    """The results that made the verdict: what a checker of another opinion noticed is not what was broken."""
+    return [result for result in run.results if result.verdict == run.verdict != "valid"]
+
+
 def views(
     run: Run, operations: Mapping[int, Operation], events: Mapping[int, TraceEvent], faults: Sequence[Fault]
 ) -> list[View]:
-    """The anomalies of all results, at most ANOMALIES_MAX, those of invalid results first."""
-    found = [
-        (result, anomaly)
-        for result in sorted(run.results, key=lambda result: result.verdict != "invalid")
-        for anomaly in result.anomalies
-    ]
+    """The anomalies that the verdict rests on, at most ANOMALIES_MAX, those that clients saw first."""
+    found = [(result, anomaly) for result in blamed(run) for anomaly in result.anomalies]
+    found.sort(key=lambda pair: not pair[1].op_indexes)
     return [
         _view(number, result.checker, anomaly, operations, events, faults, run.end)
         for number, (result, anomaly) in enumerate(found[:ANOMALIES_MAX], 1)
@@ -129,7 +133,9 @@ def _view(
     accused = [fault for fault in faults if fault.start is not None and not named.isdisjoint(fault.indexes)]
     times += [time for f in accused for time in (f.start, f.stop) if time is not None]
     start, stop = (min(times), max(times)) if times else (0, end)
-    rows = [_operation_row(o) for o in ordered] + [_event_row(event) for event in traced]
+    rows = [_operation_row(o, _impossible(anomaly)) for o in ordered] + [
+        _event_row(event) for event in traced
+    ]
     rows += [_fault_row(fault, stop) for fault in accused]
     rows.sort(key=lambda row: row.start)
     shown, left_out = _middle_out(rows)
@@ -139,9 +145,9 @@ def _view(
         number=number,
         type=anomaly.type,
         checker=checker,
-        meaning=words.meaning(anomaly.type),
+        meaning=_meaning(anomaly),
         key=_key(anomaly, ordered),
-        explanation=[part for line in anomaly.explanation.splitlines() if (part := line.strip())],
+        explanation=_sentences(anomaly.explanation),
         start=start,
         stop=stop,
         rows=shown,
@@ -154,6 +160,21 @@ def _view(
         data=[(str(name), words.shorten(words.compact(v), VALUE_CHARS)) for name, v in anomaly.data.items()],
         nodes=sorted({event.node for event in traced}),
     )
+
+
+# a sentence ends before a space and a capital letter: "ended at 3.9 s. And 17 had ..."
+_SENTENCE = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
+
+
+def _sentences(text: str) -> list[str]:
+    """One a line: a paragraph of facts is hard to read."""
+    return [part for line in text.splitlines() for part in _SENTENCE.split(line.strip()) if part]
+
+
+def _meaning(anomaly: Anomaly) -> str:
+    """By the kind that the checker found it to be, if it says so, else by its type."""
+    kind = anomaly.data.get("kind")
+    return (words.meaning(kind) if isinstance(kind, str) else "") or words.meaning(anomaly.type)
 
 
 def _lines(operation: Operation) -> list[int]:
@@ -181,7 +202,17 @@ def _middle_out(rows: list[Row]) -> tuple[list[Row], int]:
     return rows[:half] + rows[-half:], len(rows) - 2 * half
 
 
-def _operation_row(operation: Operation) -> Row:
+def _impossible(anomaly: Anomaly) -> frozenset[int]:
+    """Indexes of the ops that the checker names as the ones no order allows."""
+    named = anomaly.data.get("impossible")
+    return (
+        frozenset(index for index in named if isinstance(index, int))
+        if isinstance(named, list)
+        else frozenset()
+    )
+
+
+def _operation_row(operation: Operation, impossible: frozenset[int]) -> Row:
     invoke, complete = operation.invoke, operation.complete
     kind = None if complete is None else complete.type
     value = (words.value_of(complete) if complete is not None else "") or words.value_of(invoke)
@@ -200,6 +231,7 @@ def _operation_row(operation: Operation) -> Row:
         kind=kind or "info",
         width=float(_last(operation) - invoke.time),
         open=operation.stop is None,
+        impossible=not impossible.isdisjoint(_lines(operation)),
     )
 
 

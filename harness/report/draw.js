@@ -163,7 +163,15 @@ function drawOps() {
   }
   c.stroke();
   if (seen.length > SINGLE_MAX) drawDensity(g, seen);
-  else for (const o of seen) drawBar(g, o, seen.length < 1200);
+  else {
+    // a chosen anomaly stands out: all else steps back
+    const chosen = V.anomaly >= 0 ? new Set(D.anomalies[V.anomaly].operations) : null;
+    for (const o of seen) {
+      c.globalAlpha = chosen && chosen.size && !chosen.has(o) ? 0.3 : 1;
+      drawBar(g, o, seen.length < 1200);
+    }
+    c.globalAlpha = 1;
+  }
   if (V.anomaly >= 0) for (const o of D.anomalies[V.anomaly].operations) if (inView(o)) outline(g, o, ink.proof, 2);
   if (V.hot >= 0 && inView(V.hot)) outline(g, V.hot, ink.ink, 2);
   if (V.brush) {
@@ -189,10 +197,11 @@ function drawBar(g, o, named) {
   const { c } = g;
   const [x, y, w, h] = barOf(g, o);
   const colour = ink[TYPE[O.type[o]]];
+  const alpha = c.globalAlpha;
   c.fillStyle = colour;
-  if (O.type[o] === 3) c.globalAlpha = 0.45;
+  if (O.type[o] === 3) c.globalAlpha = alpha * 0.5;
   c.fillRect(x, y, w, h);
-  c.globalAlpha = 1;
+  c.globalAlpha = alpha;
   if (O.type[o] === 2) {
     // unknown: it may still happen later
     const tail = Math.min(26, g.gutter + g.plot - x - w);
@@ -216,6 +225,7 @@ function outline(g, o, colour, width) {
   if (colour === ink.proof) {
     c.fillStyle = ink[TYPE[O.type[o]]];
     c.fillRect(x, y, Math.max(w, 4), h);
+    drawBar(g, o, true);
   }
   c.strokeStyle = colour;
   c.lineWidth = width;

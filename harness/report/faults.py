@@ -18,8 +18,26 @@ from harness.report import words
 from harness.report.folder import Run
 
 
+class Phrase(msgspec.Struct):
+    """A fault as a clause: "n0 and n1" + "were" + "cut off from n2"; in tables the verb is left out."""
+
+    subject: str
+    verb: str
+    rest: str
+    brief: str = ""
+    """in place of ``rest`` where a sentence would get too long"""
+
+    @property
+    def short(self) -> str:
+        return f"{self.subject} {self.rest}".strip()
+
+    @property
+    def clause(self) -> str:
+        return " ".join(part for part in (self.subject, self.verb, self.brief or self.rest) if part)
+
+
 class Fault(msgspec.Struct):
-    """``start`` and ``stop`` in ns; None: never began, never healed. ``what`` is a phrase: "n2 killed".
+    """``start`` and ``stop`` in ns; None: never began, never healed. ``phrase``: what happened.
 
     ``bite`` is the verdict of the checker of that name. ``seen``: the evidence in words. ``after``: what the
     availability checker measured around it, in words. ``indexes``: of its ops in the history.
@@ -32,10 +50,21 @@ class Fault(msgspec.Struct):
     stop: int | None
     detail: dict[str, Any]
     bite: str
-    what: str
+    phrase: Phrase
     seen: str
     after: str = ""
     indexes: list[int] = []
+
+    @property
+    def what(self) -> str:
+        """``n2 cut off from n0 and n1``."""
+        return self.phrase.short
+
+    @property
+    def leader(self) -> str | None:
+        """The node the nemesis aimed at as leader, if it was hit."""
+        named = self.detail.get("leader")
+        return named if isinstance(named, str) and named in self.targets else None
 
     def active(self, start: int, stop: int) -> bool:
         """Whether it was in force at some time of [start, stop]."""
@@ -63,7 +92,7 @@ def _fault(fault: checkers.faults.Fault, measured: dict[str, Any]) -> Fault:
         stop=fault.stop.time if fault.stop else None,
         detail=fault.detail,
         bite=bite,
-        what=describe(fault.family, fault.targets, fault.detail),
+        phrase=describe(fault.family, fault.targets, fault.detail),
         seen=observed(fault.family, evidence) if fault.stop else seen,
         after=_after(measured),
         indexes=[op.index for op in (fault.start, fault.stop, fault.unfired) if op is not None],
@@ -97,13 +126,14 @@ def _after(row: dict[str, Any]) -> str:
 
 
 def _never(number: int, planned: dict[str, Any]) -> Fault:
-    family = str(planned.get("family") or planned.get("f") or "fault")
-    targets = _names(planned.get("targets"))
-    detail = _mapping(planned.get("detail") or planned.get("params"))
-    what = describe(family, targets, detail)
-    return Fault(
-        number, family, targets, None, None, detail, "unfired", what, "planned, but the run ended before it"
-    )
+    """A fault of schedule.yaml that the history does not know: the run ended first."""
+    family = str(planned.get("family", "fault"))
+    shape, target = planned.get("shape"), planned.get("target")
+    aim = ", ".join(_names(target))
+    phrase = Phrase(aim or "the cluster", "", f"{family}{f' ({shape})' if shape else ''}")
+    detail = _mapping(planned.get("parameters"))
+    seen = "planned, but the recording ends before it"
+    return Fault(number, family, [], None, None, detail, "unfired", phrase, seen)
 
 
 def _mapping(v: Any) -> dict[str, Any]:
@@ -139,6 +169,10 @@ def _asked(detail: dict[str, Any], field: str) -> int:
 # --- in words ---------------------------------------------------------------------------------------------
 
 
+def _were(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
 def _groups(detail: dict[str, Any]) -> list[list[str]]:
     groups = detail.get("groups")
     if not isinstance(groups, list):
@@ -146,66 +180,113 @@ def _groups(detail: dict[str, Any]) -> list[list[str]]:
     return [[str(name) for name in group] for group in groups if isinstance(group, list) and group]
 
 
-def _partition(targets: list[str], detail: dict[str, Any]) -> str:
-    groups = _groups(detail)
-    shape = str(detail.get("shape", "")).replace("_", "-")
-    if len(groups) == 2 and "one" not in shape and "bridge" not in shape and "ring" not in shape:
-        small, large = sorted(groups, key=lambda group: (len(group), group))
-        return f"{words.listing(small)} cut off from {words.listing(large)}"
-    whom = f" around {words.listing(targets)}" if targets else ""
-    return f"network partition ({shape.replace('-', ' ') or 'links cut'}){whom}"
+def _apart(groups: list[list[str]], _: dict[str, Any]) -> Phrase:
+    small, large = sorted(groups, key=len)
+    return Phrase(words.listing(small), _were(small), f"cut off from {words.listing(large)}")
 
 
+def _one_way(groups: list[list[str]], detail: dict[str, Any]) -> Phrase:
+    side, rest = groups
+    deaf = detail.get("direction") == "in"
+    what = "unable to hear" if deaf else "not heard by"
+    return Phrase(words.listing(side), _were(side), f"{what} {words.listing(rest)} (one way)")
+
+
+def _bridged(groups: list[list[str]], _: dict[str, Any]) -> Phrase:
+    a, bridge, b = groups
+    return Phrase(
+        words.listing(a), _were(a), f"cut off from {words.listing(b)}; {words.listing(bridge)} reached both"
+    )
+
+
+def _partial(groups: list[list[str]], _: dict[str, Any]) -> Phrase:
+    side, cut, reached = groups
+    return Phrase(
+        words.listing(side),
+        _were(side),
+        f"cut off from {words.listing(cut)}; {words.listing(reached)} reached both",
+    )
+
+
+# (shape, or "" for any other; number of groups) -> how to say it
+_CUTS: dict[tuple[str, int], Callable[[list[list[str]], dict[str, Any]], Phrase]] = {
+    ("one-way", 2): _one_way,
+    ("bridge", 3): _bridged,
+    ("partial", 3): _partial,
+    ("", 2): _apart,
+}
+
+
+def _partition(targets: list[str], detail: dict[str, Any]) -> Phrase:
+    groups, shape = _groups(detail), str(detail.get("shape", ""))
+    say = _CUTS.get((shape, len(groups))) or _CUTS.get(("", len(groups)))
+    if say is not None:
+        return say(groups, detail)
+    if isinstance(ring := detail.get("ring"), list):
+        return Phrase(
+            "each member", "reached", f"only its neighbours on the ring {', '.join(str(n) for n in ring)}"
+        )
+    return Phrase(
+        words.listing(targets) or "links",
+        _were(targets),
+        f"partitioned {f'({shape})' if shape else ''}".strip(),
+    )
+
+
+# field of a LinkRule, in figures, in brief, ns of a unit (None: parts per million)
 _RULES = (
-    ("delay_us", "delay {}", 1000),
-    ("jitter_us", "jitter {}", 1000),
-    ("loss_ppm", "{} lost", None),
-    ("duplicate_ppm", "{} duplicated", None),
-    ("reorder_ppm", "{} reordered", None),
+    ("delay_us", "{} later", "late", 1000),
+    ("jitter_us", "jitter of {}", "", 1000),
+    ("loss_ppm", "{} lost", "lost", None),
+    ("duplicate_ppm", "{} sent twice", "doubled", None),
+    ("reorder_ppm", "{} held back and overtaken", "overtaken", None),
 )
 
 
-def _link(targets: list[str], detail: dict[str, Any]) -> str:
+def _link(targets: list[str], detail: dict[str, Any]) -> Phrase:
     rule = _mapping(detail.get("rule")) or detail
-    parts = []
-    for field, phrase, ns in _RULES:
+    parts, brief = [], []
+    for field, figures, word, ns in _RULES:
         n = rule.get(field)
         if isinstance(n, int) and n > 0:
-            parts.append(phrase.format(words.duration(n * ns) if ns else f"{n / 10_000:g} %"))
-    whom = f" of {words.listing(targets)}" if targets else ""
-    return f"bad links{whom}: {', '.join(parts)}" if parts else f"bad links{whom}"
+            parts.append(figures.format(words.duration(n * ns) if ns else f"{n / 10_000:.1f} %"))
+            brief += [word] if word else []
+    whose = f"messages of {words.listing(targets) or 'some nodes'}"
+    return Phrase(whose, "were", words.listing(parts) or "disturbed", words.listing(brief))
 
 
-def _clocks(targets: list[str], detail: dict[str, Any]) -> str:
+def _clock(targets: list[str], detail: dict[str, Any]) -> Phrase:
     offset, rate = _asked(detail, "offset_ns"), _asked(detail, "rate_ppm")
     parts = []
     if offset:
         parts.append(f"jumped {'forward' if offset > 0 else 'back'} by {words.duration(abs(offset))}")
     if rate:
         parts.append(f"ran {abs(rate):,} ppm too {'fast' if rate > 0 else 'slow'}")
-    return f"clock of {words.listing(targets) or 'a node'} {' and '.join(parts) or 'disturbed'}"
+    return Phrase(
+        f"the clock of {words.listing(targets) or 'a node'}", "", words.listing(parts) or "was disturbed"
+    )
 
 
-def _simply(phrase: str) -> Callable[[list[str], dict[str, Any]], str]:
-    return lambda targets, _: f"{words.listing(targets) or 'a node'} {phrase}"
+def _simply(verb: bool, rest: str) -> Callable[[list[str], dict[str, Any]], Phrase]:
+    return lambda targets, _: Phrase(words.listing(targets) or "a node", _were(targets) if verb else "", rest)
 
 
-_PHRASES: dict[str, Callable[[list[str], dict[str, Any]], str]] = {
+_PHRASES: dict[str, Callable[[list[str], dict[str, Any]], Phrase]] = {
     "partition": _partition,
     "link": _link,
-    "kill": _simply("killed"),
-    "power-loss": _simply("lost power"),
-    "pause": _simply("paused"),
-    "clock": _clocks,
+    "kill": _simply(True, "killed"),
+    "power-loss": _simply(False, "lost power"),
+    "pause": _simply(True, "paused"),
+    "clock": _clock,
 }
 
 
-def describe(family: str, targets: list[str], detail: dict[str, Any]) -> str:
-    """The fault as a phrase: ``n2 cut off from n0, n1, n3 and n4``."""
-    phrase = _PHRASES.get(family)
-    if phrase is not None:
-        return phrase(targets, detail)
-    return f"{family} of {words.listing(targets)}" if targets else family
+def describe(family: str, targets: list[str], detail: dict[str, Any]) -> Phrase:
+    """What happened: ``n2`` ``was`` ``cut off from n0, n1, n3 and n4``."""
+    say = _PHRASES.get(family)
+    if say is not None:
+        return say(targets, detail)
+    return Phrase(words.listing(targets) or "the cluster", "suffered", family)
 
 
 def _frames(field: str, verb: str) -> Callable[[dict[str, Any]], str]:

@@ -46,7 +46,7 @@ def run_report(folder_: Path) -> Path:
         ],
     }
     packed, notes = columns.fit(run.ops, extra, _DATA_BUDGET, op_indexes)
-    named = sum(len(result.anomalies) for result in run.results)
+    named = sum(len(result.anomalies) for result in anomalies.blamed(run))
     if named > len(views):
         notes.append(
             f"{named:,} anomalies were found; the first {len(views)} are shown here, all are in results.json."
@@ -64,6 +64,7 @@ def run_report(folder_: Path) -> Path:
         views=views,
         faults=[_fault_row(fault) for fault in faults],
         results=[_result_row(result) for result in run.results],
+        broken="What was broken" if run.verdict == "invalid" else "What is in doubt",
         has_roles=bool(roles.lanes),
         elections=len(roles.leaders),
         data=packed,

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from checkers.result import Result
 from harness.report import words
 from harness.report.anomalies import View
@@ -89,9 +91,7 @@ def _context(view: View, faults: Sequence[Fault], roles: Roles) -> str:
     when = words.span(view.start, view.stop)
     if not faults:
         return f" ({when}), with no fault in the run"
-    active = sorted(
-        view.faults, key=lambda fault: (fault.bite != "bit", not _led(fault, roles), -(fault.start or 0))
-    )
+    active = sorted(view.faults, key=lambda fault: _weight(fault, roles))
     if not active:
         before = [fault for fault in faults if fault.stop is not None and fault.stop < view.start]
         if not before:
@@ -105,35 +105,29 @@ def _context(view: View, faults: Sequence[Fault], roles: Roles) -> str:
     return f" ({when}), while {len(active)} faults came and went, among them {' and '.join(told)}"
 
 
+# what tears a cluster apart is told before what only slows it down
+_FAMILIES = ("power-loss", "partition", "kill", "pause", "clock", "link")
+
+
+def _weight(fault: Fault, roles: Roles) -> tuple[bool, int, bool, int]:
+    family = _FAMILIES.index(fault.family) if fault.family in _FAMILIES else len(_FAMILIES)
+    return fault.bite != "bit", family, _led(fault, roles) is None, -(fault.start or 0)
+
+
 def _named(fault: Fault, roles: Roles) -> str:
-    led = _led(fault, roles)
-    return f"{led}{_verb(fault)} ({fault.family}, {words.span(fault.start or 0, fault.stop)})"
+    leader = _led(fault, roles)
+    who = f"the leader {leader}" if fault.phrase.subject == leader else fault.phrase.subject
+    clause = msgspec.structs.replace(fault.phrase, subject=who).clause
+    also = f", {leader} being the leader" if leader is not None and fault.phrase.subject != leader else ""
+    return f"{clause}{also} ({fault.family}, {words.span(fault.start or 0, fault.stop)})"
 
 
-def _verb(fault: Fault) -> str:
-    # "n2 cut off from n0" reads as a sentence with its verb: "n2 was cut off from n0"
-    were = "were" if len(fault.targets) > 1 else "was"
-    for mark in (" cut off ", " killed", " paused"):
-        if mark in fault.what:
-            subject, rest = fault.what.split(mark, 1)
-            were = "were" if " and " in subject else "was"
-            return f"{subject} {were}{mark}{rest}".rstrip()
-    return fault.what
-
-
-def _led(fault: Fault, roles: Roles) -> str:
-    """``the leader `` in front of a fault that hit exactly the leader of that time."""
-    if fault.start is None:
-        return ""
+def _led(fault: Fault, roles: Roles) -> str | None:
+    """The leader, if the fault hit it: as the nemesis knew it, else as the trace shows it just before."""
+    if fault.leader is not None or fault.start is None:
+        return fault.leader
     leader = roles.leader(fault.start - 1) or roles.leader(fault.start)
-    subject = fault.what.split(" ", 1)[0]
-    return (
-        "the leader " if leader is not None and subject == leader[0] and " and " not in _head(fault) else ""
-    )
-
-
-def _head(fault: Fault) -> str:
-    return fault.what.split(" cut off ", 1)[0].split(" killed", 1)[0].split(" paused", 1)[0]
+    return leader[0] if leader is not None and leader[0] in fault.targets else None
 
 
 def _unknown(results: Sequence[Result]) -> str:
@@ -235,7 +229,10 @@ def facts(run: Run, operations: Sequence[Operation]) -> list[tuple[str, str]]:
         ),
         ("Environment", str(spec.get("env", "not known"))),
         ("Seed", str(spec.get("seed", "not known"))),
-        ("Clients", f"{run.lanes()} threads, {spec.get('rate', 'not known')} operations a second asked for"),
+        (
+            "Clients",
+            f"{run.lanes()} threads, {_number(spec.get('rate', 'not known'))} operations a second asked for",
+        ),
         ("Operations", f"{len(operations):,} ({counted})" if counted else "0"),
         ("Recorded", f"{words.seconds(run.end, 1)} s, {len(run.ops):,} ops"),
         ("Made by", ", ".join(made_by) or "not recorded"),

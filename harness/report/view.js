@@ -65,7 +65,7 @@ function select(number) {
   const anomaly = D.anomalies[number];
   if (!anomaly) throw new RangeError(`no anomaly ${number}: there are ${D.anomalies.length}`);
   V.anomaly = number;
-  V.hot = anomaly.operations.length ? anomaly.operations[0] : -1;
+  V.hot = -1;
   const margin = Math.max((anomaly.to - anomaly.from) * 0.08, 500000);
   look(anomaly.from - margin, anomaly.to + margin);
 }

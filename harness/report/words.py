@@ -16,6 +16,9 @@ SECOND = 1_000_000_000
 _MEANINGS: dict[str, str] = {
     "nonlinearizable": "no order of the operations that respects real time explains what clients saw",
     "linearizability": "no order of the operations that respects real time explains what clients saw",
+    "nopossibleorder": "no order of the operations that respects real time explains what clients saw",
+    "compareandsetthatcannothavesucceeded": "a compare-and-set succeeded that cannot have found its expected value",
+    "resurrectedvalueawritetookeffecttwice": "a value came back that had been replaced: a write took effect twice",
     "lostwrite": "an acknowledged write was lost",
     "lostupdate": "an acknowledged update was overwritten by one that never saw it",
     "staleread": "a read returned a value that had already been replaced",
