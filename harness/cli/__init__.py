@@ -38,6 +38,9 @@ app = typer.Typer(
 for module in (run, once, replay, check, report, bugs, catalogue):
     module.register(app)
 
+PARSER_INTERRUPTED = 130
+"""what newer versions of the command line's parser make of ctrl-C; no command of ours returns it"""
+
 # the base of the errors by which the command line's parser refuses arguments, in all its versions
 _ParserError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
@@ -59,6 +62,8 @@ def _run(argv: list[str]) -> int:
     try:
         code = app(args=argv, prog_name="splitbrain", standalone_mode=False)
         sys.stdout.flush()
+        if code == PARSER_INTERRUPTED:
+            raise KeyboardInterrupt  # noqa: TRY301 (one place says it)
     except UsageError as e:
         say_error(str(e))
         return USAGE
