@@ -11,6 +11,7 @@ The names are those of the paper's Figure 3 and of etcd's TLA+ specification:
 | LeaderCompleteness | a new leader holds every entry committed in earlier terms |
 | StateMachineSafety | no two nodes commit or apply different entries at an index, or reach different states |
 | CommittedIsDurable | a majority of logs holds every committed entry; no log gives one up but by a crash |
+| CurrentTermCommit | a leader counts replicas only for entries of its own term (section 5.4.2, Figure 8) |
 | MonotonicTerm, MonotonicCommit | neither goes back within one incarnation of a node |
 
 A mirror of each node's log (the terms of its entries) is built from ``append``, ``truncate`` and
@@ -368,6 +369,16 @@ class RaftInvariants:
                 index=shared,
             )
             return
+        if n.lead_term == term and terms[at - 1] != term:
+            self._report(
+                "CurrentTermCommit",
+                [index],
+                f"{n.name}, leader of term {term}, committed index {at} at {seconds(time)}, whose entry is of term "
+                f"{terms[at - 1]}: a later leader may still overwrite it (Figure 8)",
+                node=n.name,
+                term=term,
+                index=at,
+            )
         if self._committed_at.get(term, 0) < at:
             self._committed_at[term] = at
         if at > known:

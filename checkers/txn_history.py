@@ -82,27 +82,19 @@ def transactions(history: Sequence[Op]) -> Transactions:
             of_key = writers.setdefault(key, {})
             for element in elements:
                 before = of_key.setdefault(element, txn.number)
-                if before is not txn.number or elements.count(element) > 1:
-                    _second_writer(txn, txns[before], key, element, of_key, ambiguous)
+                if before != txn.number and _is_second(txn, txns[before], of_key, element):
+                    ambiguous.setdefault(key, element)
+            if len(elements) > 1 and len(dict.fromkeys(elements)) != len(elements):
+                ambiguous.setdefault(key, next(e for e in elements if elements.count(e) > 1))
     return Transactions(txns, writers, ambiguous, internal)
 
 
-def _second_writer(
-    txn: Txn,
-    before: Txn,
-    key: Hashable,
-    element: Hashable,
-    of_key: dict[Hashable, int],
-    ambiguous: dict[Hashable, Hashable],
-) -> None:
+def _is_second(txn: Txn, before: Txn, of_key: dict[Hashable, int], element: Hashable) -> bool:
     """Of two appends of one element the one that certainly failed does not count."""
-    if txn.number == before.number:
-        if txn.appends[key].count(element) > 1:
-            ambiguous.setdefault(key, element)
-    elif before.outcome == FAIL:
+    if before.outcome == FAIL:
         of_key[element] = txn.number
-    elif txn.outcome != FAIL:
-        ambiguous.setdefault(key, element)
+        return False
+    return txn.outcome != FAIL
 
 
 def _read_micro_ops(txn: Txn, op: Op, internal: list[Internal]) -> None:

@@ -176,6 +176,30 @@ PAIRS: dict[str, tuple[list[Event], list[Event], str]] = {
         [*BASE, append("n0", 1, A), append("n2", 1, A), commit("n0", 1, 1, 1)],
         "CommittedIsDurable",
     ),
+    "CurrentTermCommit": (
+        [
+            *BASE,
+            append("n0", 1, A),
+            append("n1", 1, A),
+            lead("n1", 2),
+            append("n1", 2, C),
+            commit("n1", 1, 2, 1),
+        ],
+        [
+            *BASE,
+            append("n0", 1, A, C),
+            append("n1", 1, A),
+            lead("n1", 2),
+            append("n1", 2, C),
+            commit("n1", 2, 2, 2),
+        ],
+        "CurrentTermCommit",
+    ),
+    "CurrentTermCommit, a follower learns of any commit": (
+        [*BASE, append("n0", 1, A), append("n1", 1, A), lead("n1", 2), commit("n1", 1, 2, 1)],
+        [*BASE, append("n0", 1, A), append("n1", 1, A), role("n1", "follower", 2), commit("n1", 1, 2, 1)],
+        "CurrentTermCommit",
+    ),
     "MonotonicTerm": (
         [*BASE, role("n1", "follower", 3), role("n1", "candidate", 2)],
         [*BASE, role("n1", "follower", 3), killed("n1"), started("n1", term=1), role("n1", "candidate", 2)],
