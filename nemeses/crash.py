@@ -96,13 +96,23 @@ _TEXTS: dict[str, tuple[str, bool]] = {
 }
 
 
-def shapes(weights: dict[str, int], family: str, percent: tuple[int, int]) -> tuple[Shape, ...]:
+def shapes(
+    weights: dict[str, int], family: str, percent: tuple[int, int], blackout: str = ""
+) -> tuple[Shape, ...]:
     """The shapes that kill, power-loss and pause share: one for each target, with these weights.
 
-    ``percent``: lengths, of the interval, of faults that leave a majority.
+    ``percent``: lengths, of the interval, of faults that leave a majority. ``blackout``: the shape that is
+    one.
     """
     made = [
-        Shape(name, text, weights[name], ((name, 1),), percent=percent if leaves else BRIEF)
+        Shape(
+            name,
+            text,
+            weights[name],
+            ((name, 1),),
+            percent=percent if leaves else BRIEF,
+            blackout=name == blackout,
+        )
         for name, (text, leaves) in _TEXTS.items()
     ]
     if "rolling" in weights:

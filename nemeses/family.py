@@ -82,6 +82,7 @@ class Shape(msgspec.Struct, frozen=True):
 
     ``weight``: its share where only the family is named; 0: never planned, written by hand only.
     ``targets``: (way, weight). ``percent``: its length when planned, from and to, of the interval.
+    ``blackout``: no node is up meanwhile, so that nothing else would have anything to act on.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Shape(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     nodes_min: int = 1
     percent: tuple[int, int] = (30, 120)
+    blackout: bool = False
     bout: Bout = single
 
     def draw(self, stream: Draws) -> dict[str, int | str]:

@@ -22,6 +22,7 @@ FAMILY = Family(
         },
         "kill",
         (30, 120),
+        blackout="all",
     ),
     crashing(lambda port, node: port.kill(node)),
 )

@@ -26,6 +26,7 @@ FAMILY = Family(
         },
         "power-loss",
         (30, 120),
+        blackout="all",
     ),
     crashing(lambda port, node: port.power_loss(node)),
 )

@@ -24,6 +24,9 @@ from nemeses.targets import check
 FIRST_MS = 500
 """no fault before this: a cluster without a leader yet has nothing to lose"""
 
+RESTART_MS = 50
+"""nodes that were all down are back and talking this long after"""
+
 
 class MalformedScheduleError(ValueError):
     """Not a schedule. The message is one line: file, path, what was expected."""
@@ -63,13 +66,42 @@ def plan(
         family, shape = parse(name)
         _, shapes = wanted.setdefault(family.name, (family, []))
         shapes.extend([_plannable(name, shape, len(nodes))] if shape else _drawable(family, len(nodes)))
-    found: list[tuple[int, int, Fault]] = []
+    found: list[tuple[int, Fault]] = []
     for rank, (family, shapes) in enumerate(wanted.values()):
         options = [(shape, max(1, shape.weight)) for shape in shapes]
         faults = _follow(family.name, options, tuple(nodes), time_limit_ms, interval_ms, stream)
-        found.extend((fault.start_ms, rank, fault) for fault in faults)
-    found.sort(key=lambda item: item[:2])
-    return Schedule(faults=[fault for _, _, fault in found])
+        found.extend((rank, fault) for fault in faults)
+    dark = [(rank, fault) for rank, fault in found if _shape_of(fault).blackout]
+    kept: list[tuple[int, int, Fault]] = []
+    for rank, fault in found:
+        later = _after_dark(rank, fault, dark)
+        if later is not None:
+            kept.append((later.start_ms, rank, later))
+    kept.sort(key=lambda item: item[:2])
+    return Schedule(faults=[fault for _, _, fault in kept])
+
+
+def _shape_of(fault: Fault) -> Shape:
+    shape = parse(f"{fault.family}:{fault.shape}")[1]
+    assert shape is not None
+    return shape
+
+
+def _after_dark(rank: int, fault: Fault, dark: Sequence[tuple[int, Fault]]) -> Fault | None:
+    """The fault, begun after any blackout of another family that it would begin in; None: nothing is left of
+    it.
+
+    Of two blackouts that would begin in one another, the first stays.
+    """
+    start = fault.start_ms
+    for other, blackout in sorted(dark, key=lambda item: (item[1].start_ms, item[0])):
+        inside = blackout.start_ms <= start < blackout.stop_ms + RESTART_MS
+        if inside and other != rank and (blackout.start_ms, other) < (fault.start_ms, rank):
+            start = blackout.stop_ms + RESTART_MS
+    if start == fault.start_ms or fault.trigger is not None:
+        return fault
+    least = min(LENGTH_MS_MIN, fault.stop_ms - fault.start_ms)
+    return msgspec.structs.replace(fault, start_ms=start) if fault.stop_ms - start >= least else None
 
 
 def _plannable(name: str, shape: Shape, nodes: int) -> Shape:
