@@ -176,6 +176,8 @@ class Conversation:
         group = names or tuple(self.members)
         for _ in range(SETTLE_MAX):
             waiting = [n for n in group if self.members[n].core and self.members[n].written]
+            if not waiting and not self.flight:
+                return
             for name in waiting:
                 self.do_stored(name)
             for item in list(self.flight):
@@ -184,8 +186,6 @@ class Conversation:
                     self.arrive(*item)
                 else:
                     self.lines.append(f"{item[0]} -> {item[1]} lost {drawing.message(item[2])}")
-            if not waiting and not self.flight:
-                return
         raise ScriptError("the conversation does not come to rest")
 
     def do_state(self, *names: str) -> None:
