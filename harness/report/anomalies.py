@@ -19,6 +19,12 @@ from harness.report.folder import Operation, Run
 ROWS_MAX = 60
 VALUE_CHARS = 600
 ANOMALIES_MAX = 200
+FAULTS_MAX = 6
+TICK_ROOM = 22
+"""percent of the small timeline that a label takes on a phone"""
+
+# what tears a cluster apart is told before what only slows it down
+_FAMILIES = ("power-loss", "partition", "kill", "pause", "clock", "link")
 
 
 class Row(msgspec.Struct):
@@ -41,11 +47,12 @@ class Row(msgspec.Struct):
 
 
 class Band(msgspec.Struct):
-    """A fault's shade on the small timeline, in percent."""
+    """A fault on the small timeline, in percent."""
 
     left: float
     width: float
-    text: str
+    what: str
+    when: str
 
 
 class Tick(msgspec.Struct):
@@ -70,6 +77,7 @@ class View(msgspec.Struct):
     ticks: list[Tick]
     bent: bool
     faults: list[Fault]
+    faults_left_out: int
     ops: list[int]
     data: list[tuple[str, str]]
     nodes: list[str]
@@ -96,6 +104,23 @@ def witnesses(results: Sequence[Result]) -> tuple[frozenset[int], frozenset[int]
         frozenset(index for anomaly in anomalies for index in anomaly.op_indexes),
         frozenset(index for anomaly in anomalies for index in anomaly.trace_indexes),
     )
+
+
+def weight(fault: Fault) -> tuple[bool, int, bool, int]:
+    """A key for sorting: the faults that matter most to a reader come first."""
+    family = _FAMILIES.index(fault.family) if fault.family in _FAMILIES else len(_FAMILIES)
+    return fault.bite != "bit", family, fault.leader is None, -(fault.start or 0)
+
+
+def weightiest(faults: Sequence[Fault]) -> list[Fault]:
+    """The first of each family, then the second of each: what a few of many should show."""
+    seen: dict[str, int] = {}
+    ranked = []
+    for fault in sorted(faults, key=weight):
+        rank = seen[fault.family] = seen.get(fault.family, -1) + 1
+        ranked.append((rank, fault))
+    ranked.sort(key=lambda pair: (pair[1].bite != "bit", pair[0]))
+    return [fault for _, fault in ranked]
 
 
 def blamed(run: Run) -> list[Result]:
@@ -140,7 +165,8 @@ def _view(
     rows.sort(key=lambda row: row.start)
     shown, left_out = _middle_out(rows)
     active = [fault for fault in faults if times and fault.active(start, stop)]
-    bands, ticks, bent = _place(shown, active, start, stop)
+    told = sorted(weightiest(active)[:FAULTS_MAX], key=lambda fault: fault.start or 0)
+    bands, ticks, bent = _place(shown, told, start, stop)
     return View(
         number=number,
         type=anomaly.type,
@@ -155,7 +181,8 @@ def _view(
         bands=bands,
         ticks=ticks,
         bent=bent,
-        faults=active,
+        faults=told,
+        faults_left_out=len(active) - len(told),
         ops=[line for o in ordered for line in _lines(o)],
         data=[(str(name), words.shorten(words.compact(v), VALUE_CHARS)) for name, v in anomaly.data.items()],
         nodes=sorted({event.node for event in traced}),
@@ -346,19 +373,20 @@ def _place(
     for fault in faults:
         left = at.get(fault.start, 0.0) if fault.start is not None else 0.0
         right = at.get(fault.stop, 100.0) if fault.stop is not None else 100.0
-        bands.append(
-            Band(
-                round(left, 2),
-                round(right - left, 2),
-                f"{fault.what} ({words.span(fault.start or 0, fault.stop)})",
-            )
-        )
-    ticks: list[Tick] = []
-    for moment in [moments[0], *sorted(edges), moments[-1]]:
+        span = words.span(fault.start or 0, fault.stop)
+        bands.append(Band(round(left, 2), round(right - left, 2), fault.what, span))
+    ticks = [_tick(at, moments[0])]
+    for moment in sorted(edges):
         # ticks closer than a label's width would run into each other
-        if not ticks or at[moment] - ticks[-1].left >= 16:
-            ticks.append(Tick(round(at[moment], 2), f"{words.seconds(moment)} s"))
+        if at[moment] - ticks[-1].left >= TICK_ROOM and at[moments[-1]] - at[moment] >= TICK_ROOM:
+            ticks.append(_tick(at, moment))
+    if len(moments) > 1:
+        ticks.append(_tick(at, moments[-1]))
     return bands, ticks, len(gaps) > 1
+
+
+def _tick(at: dict[int, float], moment: int) -> Tick:
+    return Tick(round(at[moment], 2), f"{words.seconds(moment)} s")
 
 
 def _before(at: dict[int, float]) -> int:

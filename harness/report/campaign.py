@@ -52,7 +52,10 @@ def campaign_report(folder: Path) -> Path:
     gate = state.get("gate") if isinstance(state.get("gate"), dict) else {}
     assert isinstance(gate, dict)
     baseline = state.get("baseline")
-    rows = [_row(run, folder) for run in runs]
+    caught = {
+        _cell(run) for run in runs if run.get("expect") == "invalid" and run.get("verdict") == "invalid"
+    }
+    rows = [_row(run, folder, caught) for run in runs]
     kept, dropped = _kept(rows)
     passed = gate.get("passed") is True and state.get("state") != "running"
     text = page.render(
@@ -70,7 +73,7 @@ def campaign_report(folder: Path) -> Path:
         rows=kept,
         dropped=dropped,
         total=len(rows),
-        baseline=[_row(run, folder) for run in _list(baseline) if isinstance(run, dict)],
+        baseline=[_row(run, folder, set()) for run in _list(baseline) if isinstance(run, dict)],
         trend=_trend(state.get("trend")),
         bars=_bars(state.get("trend")),
     )
@@ -122,7 +125,7 @@ def _int(v: Any) -> int:
     return v if isinstance(v, int) else 0
 
 
-def _row(run: dict[str, Any], folder: Path) -> Row:
+def _row(run: dict[str, Any], folder: Path, caught: set[tuple[str, str, str, str]]) -> Row:
     operations, ok = _int(run.get("operations")), _int(run.get("ok"))
     path = str(run.get("folder", ""))
     there = bool(path) and (folder / path / "report.html").is_file()
@@ -138,9 +141,11 @@ def _row(run: dict[str, Any], folder: Path) -> Row:
         nemesis=_nemesis(run),
         env=str(run.get("env", "")),
         verdict=str(run.get("verdict", "unknown")),
-        expected=_expected(run),
+        expected=_expected(run) or (run.get("expect") == "invalid" and _cell(run) in caught),
         why=words.shorten(str(run.get("why") or ""), 400),
-        anomalies=", ".join(str(name) for name in _list(run.get("anomalies"))),
+        anomalies=""
+        if run.get("verdict") == "valid"
+        else ", ".join(str(a) for a in _list(run.get("anomalies"))),
         operations=operations,
         ok=f"{100 * ok / operations:.1f} %" if operations else "",
         bite=", ".join(_bite(family, bite[family]) for family in sorted(bite)),
@@ -164,15 +169,18 @@ def _kept(rows: list[Row]) -> tuple[list[Row], int]:
     return ordered[:ROWS_MAX], max(len(rows) - ROWS_MAX, 0)
 
 
+def _cell(run: dict[str, Any]) -> tuple[str, str, str, str]:
+    """What was combined: system with its bug, workload, nemesis, environment."""
+    bug = f", bug {run['bug']}" if run.get("bug") else ""
+    system = f"{run.get('system', '')}{bug}"
+    return system, str(run.get("workload", "")), _nemesis(run), str(run.get("env", ""))
+
+
 def _cells(runs: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str, dict[str, int], bool]]:
     """Runs by what was combined: (system, workload, nemesis, environment, runs by verdict, as expected)."""
     cells: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for run in runs:
-        system = str(run.get("system", ""))
-        if run.get("bug"):
-            system = f"{system}, bug {run['bug']}"
-        key = (system, str(run.get("workload", "")), _nemesis(run), str(run.get("env", "")))
-        cells.setdefault(key, []).append(run)
+        cells.setdefault(_cell(run), []).append(run)
     return [
         (
             *key,

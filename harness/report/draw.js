@@ -53,7 +53,7 @@ function axis(g, y) {
     c.moveTo(x, y);
     c.lineTo(x, y + 4);
     c.stroke();
-    const label = `${seconds(t, digits)} s`, half = c.measureText(label).width / 2;
+    const label = `${(t / 1e9).toFixed(digits)} s`, half = c.measureText(label).width / 2;
     if (x - half >= 0 && x + half <= g.width) c.fillText(label, x, y + 12);
   }
   c.textAlign = "left";
@@ -66,10 +66,20 @@ const faultsInView = () => D.faults.filter((fault) => fault[START] < V.to && fau
 
 function shade(g, top, bottom) {
   const { c } = g;
-  for (const fault of faultsInView()) {
-    const [a, b] = bounds(g, fault[START], faultStop(fault));
-    c.fillStyle = ink["fault-shade"];
-    c.fillRect(a, top, Math.max(b - a, 1), bottom - top);
+  const faults = faultsInView().sort((a, b) => a[START] - b[START]);
+  // one shade however many are in force: their own rows tell them apart
+  c.fillStyle = ink["fault-shade"];
+  let begun = -1, until = -1;
+  for (const fault of [...faults, null]) {
+    const [a, b] = fault ? bounds(g, fault[START], faultStop(fault)) : [Infinity, Infinity];
+    if (a > until) {
+      if (until >= 0) c.fillRect(begun, top, Math.max(until - begun, 1), bottom - top);
+      begun = a;
+    }
+    until = Math.max(until, b);
+  }
+  if (faults.length > 8) return;
+  for (const fault of faults) {
     c.strokeStyle = ink.fault;
     c.lineWidth = 1;
     c.setLineDash([3, 3]);
@@ -119,7 +129,7 @@ function drawFaultRows(g) {
       c.fillRect(a, y + 1, Math.max(b - a, 2), FAULT_ROW - 3);
       c.globalAlpha = 1;
       c.fillStyle = over(ink.fault);
-      clipText(c, fault[WHAT], a + 4, y + FAULT_ROW / 2, b - a - 8);
+      clipText(c, fault[WHAT], a + 4, y + FAULT_ROW / 2, b - a - 6);
     }
   });
   return families().length * FAULT_ROW;
@@ -312,9 +322,12 @@ function drawOverview() {
   }
   const most = counts.reduce((a, b) => Math.max(a, b), 1);
   const at = (time) => g.gutter + (time / D.end) * g.plot;
-  for (const fault of D.faults) {
-    c.fillStyle = ink["fault-shade"];
-    c.fillRect(at(fault[START]), 0, Math.max(at(faultStop(fault)) - at(fault[START]), 1), 40);
+  c.fillStyle = ink["fault-shade"];
+  let until = 0;
+  for (const fault of [...D.faults].sort((a, b) => a[START] - b[START])) {
+    const start = Math.max(at(fault[START]), until), stop = at(faultStop(fault));
+    if (stop > start) c.fillRect(start, 0, Math.max(stop - start, 1), 40);
+    until = Math.max(until, stop);
   }
   for (let x = 0; x < columns; x++) {
     if (!counts[x]) continue;

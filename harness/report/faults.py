@@ -74,13 +74,16 @@ class Fault(msgspec.Struct):
 def faults(run: Run) -> list[Fault]:
     """In order of their numbers."""
     measured = _measured(run.results)
-    found = [_fault(fault, measured.get(fault.number, {})) for fault in checkers.faults.faults(run.ops)]
+    nodes = run.nodes()
+    found = [
+        _fault(fault, measured.get(fault.number, {}), nodes) for fault in checkers.faults.faults(run.ops)
+    ]
     known = {fault.number for fault in found}
     found.extend(_never(n, planned) for n, planned in enumerate(run.schedule) if n not in known)
     return sorted(found, key=lambda fault: fault.number)
 
 
-def _fault(fault: checkers.faults.Fault, measured: dict[str, Any]) -> Fault:
+def _fault(fault: checkers.faults.Fault, measured: dict[str, Any], nodes: list[str]) -> Fault:
     evidence = fault.evidence
     bite = checkers.bite.outcome(fault).replace("_", " ")
     seen = "its trigger never came" if fault.start is None else "the recording ends before its evidence"
@@ -92,7 +95,7 @@ def _fault(fault: checkers.faults.Fault, measured: dict[str, Any]) -> Fault:
         stop=fault.stop.time if fault.stop else None,
         detail=fault.detail,
         bite=bite,
-        phrase=describe(fault.family, fault.targets, fault.detail),
+        phrase=describe(fault.family, fault.targets, fault.detail, nodes),
         seen=observed(fault.family, evidence) if fault.stop else seen,
         after=_after(measured),
         indexes=[op.index for op in (fault.start, fault.stop, fault.unfired) if op is not None],
@@ -170,7 +173,7 @@ def _asked(detail: dict[str, Any], field: str) -> int:
 
 
 def _were(names: Sequence[str]) -> str:
-    return "was" if len(names) == 1 else "were"
+    return "was" if len(names) == 1 and names[0] != "all nodes" else "were"
 
 
 def _groups(detail: dict[str, Any]) -> list[list[str]]:
@@ -182,7 +185,8 @@ def _groups(detail: dict[str, Any]) -> list[list[str]]:
 
 def _apart(groups: list[list[str]], _: dict[str, Any]) -> Phrase:
     small, large = sorted(groups, key=len)
-    return Phrase(words.listing(small), _were(small), f"cut off from {words.listing(large)}")
+    rest = words.listing(large) if len(small) > 1 or len(large) < 3 else "all others"
+    return Phrase(words.listing(small), _were(small), f"cut off from {rest}")
 
 
 def _one_way(groups: list[list[str]], detail: dict[str, Any]) -> Phrase:
@@ -281,8 +285,10 @@ _PHRASES: dict[str, Callable[[list[str], dict[str, Any]], Phrase]] = {
 }
 
 
-def describe(family: str, targets: list[str], detail: dict[str, Any]) -> Phrase:
-    """What happened: ``n2`` ``was`` ``cut off from n0, n1, n3 and n4``."""
+def describe(family: str, targets: list[str], detail: dict[str, Any], nodes: Sequence[str]) -> Phrase:
+    """What happened: ``n2`` ``was`` ``cut off from all others``. ``nodes``: all members."""
+    if len(nodes) > 2 and sorted(targets) == sorted(nodes):
+        targets = ["all nodes"]
     say = _PHRASES.get(family)
     if say is not None:
         return say(targets, detail)

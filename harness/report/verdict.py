@@ -11,7 +11,7 @@ import msgspec
 
 from checkers.result import Result
 from harness.report import words
-from harness.report.anomalies import View
+from harness.report.anomalies import View, weightiest
 from harness.report.faults import Fault
 from harness.report.folder import Operation, Run
 from harness.report.roles import Roles
@@ -91,7 +91,8 @@ def _context(view: View, faults: Sequence[Fault], roles: Roles) -> str:
     when = words.span(view.start, view.stop)
     if not faults:
         return f" ({when}), with no fault in the run"
-    active = sorted(view.faults, key=lambda fault: _weight(fault, roles))
+    active = weightiest(view.faults)
+    count = len(active) + view.faults_left_out
     if not active:
         before = [fault for fault in faults if fault.stop is not None and fault.stop < view.start]
         if not before:
@@ -100,18 +101,9 @@ def _context(view: View, faults: Sequence[Fault], roles: Roles) -> str:
         gap = words.duration(view.start - (last.stop or 0))
         return f" ({when}), {gap} after the end of a fault: {_named(last, roles)}"
     told = [_named(fault, roles) for fault in sorted(active[:2], key=lambda fault: fault.start or 0)]
-    if len(active) <= 2:
+    if count <= 2:
         return f" ({when}), while {' and '.join(told)}"
-    return f" ({when}), while {len(active)} faults came and went, among them {' and '.join(told)}"
-
-
-# what tears a cluster apart is told before what only slows it down
-_FAMILIES = ("power-loss", "partition", "kill", "pause", "clock", "link")
-
-
-def _weight(fault: Fault, roles: Roles) -> tuple[bool, int, bool, int]:
-    family = _FAMILIES.index(fault.family) if fault.family in _FAMILIES else len(_FAMILIES)
-    return fault.bite != "bit", family, _led(fault, roles) is None, -(fault.start or 0)
+    return f" ({when}), while {count} faults came and went, among them {' and '.join(told)}"
 
 
 def _named(fault: Fault, roles: Roles) -> str:

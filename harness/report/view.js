@@ -75,7 +75,8 @@ function select(number) {
 function digitsFor(span) {
   return span > 20e9 ? 1 : span > 1e9 ? 3 : span > 1e6 ? 6 : 9;
 }
-const seconds = (ns, digits = 3) => (ns / 1e9).toFixed(digits);
+// cut, not rounded, as in the explanations, so that order is kept
+const seconds = (ns, digits = 3) => (Math.floor(ns / 10 ** (9 - digits)) / 10 ** digits).toFixed(digits);
 function took(ns) {
   if (ns >= 1e9) return `${(ns / 1e9).toFixed(2)} s`;
   return ns >= 1e6 ? `${(ns / 1e6).toFixed(1)} ms` : `${(ns / 1e3).toFixed(0)} µs`;

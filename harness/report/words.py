@@ -127,13 +127,15 @@ def _step(step: list[Any]) -> str:
 def error(e: Any) -> str:
     if e is None:
         return ""
+    if isinstance(e, list) and len(e) == 2 and isinstance(e[0], int) and isinstance(e[1], str):
+        return f"{e[1]}, code {e[0]}"  # of Maelstrom's protocol
     return e if isinstance(e, str) else compact(e)
 
 
 def seconds(ns: int, digits: int = 3) -> str:
-    """``4.103`` for 4,103,000,000 ns; rounds half up on integers."""
+    """``4.103`` for 4,103,900,000 ns: cut, not rounded, as the checkers' explanations do, so that order is kept."""
     unit = SECOND // 10**digits
-    scaled = (abs(ns) + unit // 2) // unit
+    scaled = abs(ns) // unit
     whole, part = divmod(scaled, 10**digits)
     sign = "\u2212" if ns < 0 and scaled else ""
     return f"{sign}{whole}.{part:0{digits}d}" if digits else f"{sign}{whole}"
