@@ -10,6 +10,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE_S = 120
+BECOME = "import os, sys; a = sys.argv; os.dup2(int(a[1]), 3); os.dup2(int(a[2]), 4); os.execv(a[3], a[3:])"
 
 
 def find() -> str | None:
@@ -118,7 +120,8 @@ class Page:
     def click(self, selector: str) -> None:
         """A real click in the middle of an element."""
         box = self.eval(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            " e.scrollIntoView({block: 'center'});"
             " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         self.mouse(*box)
@@ -126,6 +129,14 @@ class Page:
     def mouse(self, x: float, y: float) -> None:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        self.settle()
+
+    def type(self, selector: str, value: str) -> None:
+        """Put ``value`` into a field, as if it had been typed or chosen."""
+        self.eval(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.value = {json.dumps(value)};"
+            " for (const name of ['input', 'change']) e.dispatchEvent(new Event(name, {bubbles: true})); })()"
+        )
         self.settle()
 
     def key(self, key: str) -> None:
@@ -152,21 +163,15 @@ def browser(path: str) -> Iterator[Page]:
     """A browser with a profile of its own, gone with all of its processes at the end."""
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
-    # the protocol is on descriptors 3 and 4: move ours out of the way, then into place in the child
+    # the protocol is on descriptors 3 and 4: a small program puts ours there and becomes the browser
     inner = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (to_read, from_write)]
-
-    def place() -> None:
-        os.dup2(inner[0], 3)
-        os.dup2(inner[1], 4)
-
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         child = subprocess.Popen(
-            [path, *FLAGS, f"--user-data-dir={profile}"],
+            [sys.executable, "-c", BECOME, *map(str, inner), path, *FLAGS, f"--user-data-dir={profile}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            close_fds=False,
-            preexec_fn=place,
+            pass_fds=inner,
         )
         for fd in (to_read, from_write, *inner):
             os.close(fd)

@@ -11,6 +11,7 @@ from harness.report.page import BYTES_MAX
 from tests.report import chromium, synthetic
 
 SECOND = 1_000_000_000
+DASH = "\u2013"
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_a_click_on_an_anomaly_brings_its_operations_into_view(page, tmp_path, k
         marked = page.eval(
             "[...document.querySelectorAll('#rows tr.proof')].map((r) => r.cells[0].textContent)"
         )
-        assert sorted(int(n) for text in marked for n in text.split("–")) == sorted(anomaly.op_indexes)
+        assert sorted(int(n) for text in marked for n in text.split(DASH)) == sorted(anomaly.op_indexes)
         assert 0 <= page.eval("document.getElementById('ops').getBoundingClientRect().top") < 900
     quiet(page)
 
@@ -110,7 +111,8 @@ def test_an_anomaly_of_the_trace_alone_brings_its_time_into_view(page, tmp_path)
     page.open(run_report(tmp_path))
     page.click("#anomaly-1 button.show")
     a, b = page.eval("splitbrain.window()")
-    assert a <= 0.155 <= 1.338 <= b < 2
+    assert a <= 0.155
+    assert 1.338 <= b < 2
     quiet(page)
 
 
@@ -118,18 +120,12 @@ def test_table_filters_and_says_how_much_it_shows(page, tmp_path):
     made = synthetic.make(tmp_path, "valid", 2000)
     page.open(run_report(tmp_path))
     assert page.eval("document.querySelectorAll('#rows tr').length") == 200
-    page.eval(
-        "(document.getElementById('outcome').value = '1', document.getElementById('outcome').dispatchEvent(new Event('input')))"
-    )
-    page.settle()
+    page.type("#outcome", "1")
     failed = sum(op.type == "fail" for op in made.ops)
     assert 0 < failed < 200
     assert page.eval("document.querySelectorAll('#rows tr').length") == failed
     index = next(op.index for op in made.ops if op.type == "fail")
-    page.eval(
-        f"(document.getElementById('find').value = '{index}', document.getElementById('find').dispatchEvent(new Event('input')))"
-    )
-    page.settle()
+    page.type("#find", str(index))
     rows = page.eval("[...document.querySelectorAll('#rows tr')].map((r) => r.textContent)")
     assert rows
     assert all(str(index) in row for row in rows)
@@ -170,10 +166,8 @@ def test_wheel_drag_and_fields_change_the_view(page, tmp_path):
         page.call("Input.dispatchMouseEvent", type=kind, x=at, y=y, button="left", buttons=1, clickCount=1)
     page.settle()
     assert page.eval("splitbrain.window()")[0] > near[0]
-    page.eval(
-        "(() => { document.getElementById('from').value = '1.5'; const to = document.getElementById('to');"
-        " to.value = '2.25'; to.dispatchEvent(new Event('change')); })()"
-    )
+    page.type("#from", "1.5")
+    page.type("#to", "2.25")
     assert page.eval("splitbrain.window()") == [1.5, 2.25]
 
 
@@ -195,7 +189,7 @@ def test_a_tap_on_a_bar_tells_its_operation(page, tmp_path):
     page.mouse(x, y)
     detail = page.eval("document.getElementById('detail').textContent")
     assert f"process {op.process} " in detail
-    assert f"index {op.index}–" in detail
+    assert f"index {op.index}{DASH}" in detail
 
 
 def test_hostile_values_stay_text(page, tmp_path):

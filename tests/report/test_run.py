@@ -63,7 +63,7 @@ def test_an_invalid_run_names_key_time_fault_and_leader_in_its_first_sentence(tm
     heading = report(tmp_path).h1
     assert heading.startswith("Invalid: on key 3, no order of the operations")
     assert words.span(min(times), max(times)) in heading
-    assert "while the leader n2 was cut off from all others (partition, 0.5–1.0 s)" in heading
+    assert "while the leader n2 was cut off from all others (partition, 0.5\u20131.0 s)" in heading
     assert heading.endswith("; 1 more anomaly below.")
 
 
@@ -106,8 +106,8 @@ def test_the_witnesses_are_in_the_table_and_others_are_not(tmp_path):
     made = synthetic.make(tmp_path, "linearizability", 1000)
     page = report(tmp_path)
     named = {index for anomaly in made.results[0].anomalies for index in anomaly.op_indexes}
-    rows = {text for text in page.text if re.fullmatch(r"\d+–\d+", text)}
-    assert rows == {f"{a}–{b}" for a, b in _pairs(made.ops) if a in named or b in named}
+    rows = {text for text in page.text if re.fullmatch(r"\d+\u2013\d+", text)}
+    assert rows == {f"{a}\u2013{b}" for a, b in _pairs(made.ops) if a in named or b in named}
 
 
 def _pairs(ops):
