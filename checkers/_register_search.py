@@ -37,6 +37,9 @@ DEAD: Final = -2
 INITIAL: Final = 0
 """the value number of the initial state"""
 
+WIDTHS: Final = (8, 32, 1024, 1 << 62)
+"""configurations to keep per op: where few of them lead to an order the rest need not be looked at"""
+
 Configuration = tuple[int, int, int]
 
 
@@ -55,24 +58,29 @@ def search(acts: Sequence[Act], budget: Budget) -> int | None:
     Because of the foresight that position may be before the first completion at which the ops so far are
     impossible (``first_impossible``). Raises BudgetExceededError with the position reached.
     """
-    frontier = _Frontier(acts, budget)
-    position = -1
+    events = _events(acts)
+    reached = 0
     try:
-        for position, number, completes in _events(acts):
-            if not completes:
-                frontier.invoke(number)
-            elif not frontier.complete(number):
-                return position
+        for width in WIDTHS:
+            frontier = _Frontier(acts, budget, width)
+            impossible = None
+            for position, number, completes in events:
+                reached = max(reached, position)
+                if not completes:
+                    frontier.invoke(number)
+                elif not frontier.complete(number):
+                    impossible = position
+                    break
+            if impossible is None or not frontier.narrowed:
+                return impossible
     except BudgetExceededError as e:
-        e.position = position
+        e.position = reached  # some order exists for all ops before it
         raise
-    return None
+    raise AssertionError("the last width drops nothing")
 
 
 def cut(act: Act, position: int) -> Act | None:
-    """What was known of an operation at a position: nothing, or open (then crashed; a read is dropped), or
-    all.
-    """
+    """What was known of an operation at a position: nothing, or open (crashed, a read dropped), or all."""
     if act.end is not None and act.end <= position:
         return act
     return act._replace(end=None) if act.begin <= position and act.put != NONE else None
@@ -111,7 +119,9 @@ def _events(acts: Sequence[Act]) -> list[tuple[int, int, bool]]:
 class _Frontier:
     """All configurations after the ops so far, and what is pending and still to come."""
 
-    def __init__(self, acts: Sequence[Act], budget: Budget) -> None:
+    def __init__(self, acts: Sequence[Act], budget: Budget, width: int) -> None:
+        self.width = width
+        self.narrowed = False
         size = 1 + max((max(act.need, act.put) for act in acts), default=0)
         self.acts = acts
         self.budget = budget
@@ -207,6 +217,9 @@ class _Frontier:
             self.configurations = _undominated(
                 dict.fromkeys((state, mask & ~bit, crash & used) for state, mask, crash in done)
             )
+            if len(self.configurations) > self.width:
+                self.narrowed = True
+                self.configurations = _thinned(self.configurations, self.width)
         return bool(done)
 
     def _retire(self, value: int) -> int:
@@ -263,21 +276,49 @@ class _Frontier:
         )
 
     def _linearize(self, todo: list[Configuration], target: int, done: list[Configuration]) -> None:
-        """Move configurations to ``done`` by linearizing pending operations until the target bit is."""
-        seen = dict.fromkeys(self._settled(*c) for c in todo)
-        stack = list(seen)
-        stack.reverse()
-        while stack:
-            configuration = stack.pop()
-            if configuration[1] & target:
-                done.append(configuration)
+        """Move configurations to ``done`` by linearizing pending operations until the target bit is.
+
+        Those that used fewer crashed operations come first, so that dominated ones are seen to be so.
+        """
+        seen: dict[Configuration, None] = {}
+        for configuration in todo:
+            settled = self._settled(*configuration)
+            if settled[1] & target:
+                done.append(settled)
+            else:
+                seen[settled] = None
+        if not seen:
+            return
+        levels: dict[int, list[Configuration]] = {}
+        for configuration in seen:
+            levels.setdefault(configuration[2].bit_count(), []).append(configuration)
+        least: dict[tuple[int, int], list[int]] = {}
+        enough = len(done) + 4 * self.width
+        while levels:
+            used = min(levels)
+            stack = levels[used]
+            if not stack:
+                del levels[used]
                 continue
-            successors = self._successors(*configuration)
+            configuration = stack.pop()
+            state, mask, crash = configuration
+            if self.crashed:
+                lesser = least.setdefault((state, mask), [])
+                if any(other & ~crash == 0 for other in lesser):
+                    continue
+                lesser.append(crash)
+            if mask & target:
+                done.append(configuration)
+                if len(done) >= enough:
+                    self.narrowed = True
+                    return
+                continue
+            successors = self._successors(state, mask, crash)
             self.budget.charge(1 + len(successors), len(seen) + len(done))
             for successor in successors:
                 if successor not in seen:
                     seen[successor] = None
-                    stack.append(successor)
+                    levels.setdefault(successor[2].bit_count(), []).append(successor)
 
     def _successors(self, state: int, mask: int, crash: int) -> list[Configuration]:
         out = []
@@ -327,6 +368,17 @@ class _Frontier:
             if self._wanted(put, mask, crash | bit) and self._may_leave(state, mask, crash | bit):
                 out.append(self._settled(put, mask, crash | bit))
         return out
+
+
+def _thinned(configurations: list[Configuration], width: int) -> list[Configuration]:
+    """Of each state and mask first the one that used the fewest crashed operations, then the second..."""
+    ranks: dict[tuple[int, int], int] = {}
+    ranked = []
+    for configuration in sorted(configurations, key=lambda c: c[2].bit_count()):
+        rank = ranks[configuration[:2]] = ranks.get(configuration[:2], 0) + 1
+        ranked.append((rank, configuration))
+    ranked.sort(key=lambda item: item[0])
+    return [configuration for _, configuration in ranked[:width]]
 
 
 def _undominated(configurations: dict[Configuration, None]) -> list[Configuration]:

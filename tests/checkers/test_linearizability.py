@@ -231,6 +231,14 @@ def simulated(random, n, processes, values, lies, crashes=0.1):
     return [tuple(s) for s in steps]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_decides_long_histories_with_few_values_and_many_crashes(seed):
+    steps = simulated(Random(seed), 300, 6, values=4, lies=0, crashes=0.08)
+    assert verdict(steps) == "valid"
+    last = max(s[4] for s in steps if s[4] is not None)
+    assert verdict([*steps, ("read", None, 77, last + 1, last + 2)]) == "invalid"
+
+
 PAIRS = {
     "stale read": (
         [("write", 1, None, 0, 1), ("write", 2, None, 2, 3), ("read", None, 1, 4, 5)],
