@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 SEED ?= 7
-BUG ?= short-read-quorum
+BUG ?= no-sessions
 TESTS ?=
 
 .DEFAULT_GOAL := help

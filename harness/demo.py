@@ -25,8 +25,8 @@ from harness.spec import RunSpec
 from harness.store import Store
 from nodes.bugs import BUGS
 
-BUG = "short-read-quorum"
-SEEDS_MAX = 20
+BUG = "no-sessions"
+SEEDS_MAX = 60
 """attempts at catching the broken build: a bug needs the right moment"""
 STRIDE = 1_000_003
 """between the seeds of the attempts"""
