@@ -147,15 +147,20 @@ def _follow(
 # --- YAML ---------------------------------------------------------------------------------------------------
 
 
+# libyaml's where it is at hand: ten times as fast, the same text
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def to_yaml(schedule: Schedule) -> str:
     """The schedule as YAML, the same on every Python."""
-    return yaml.safe_dump(msgspec.to_builtins(schedule), sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(msgspec.to_builtins(schedule), Dumper=_DUMPER, sort_keys=False, width=110)
 
 
 def parse_yaml(text: str | bytes, source: str = "schedule") -> Schedule:
     """The schedule that ``text`` is. MalformedScheduleError says where and what is wrong."""
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=_LOADER)  # noqa: S506  both are safe loaders
     except (yaml.YAMLError, UnicodeDecodeError) as e:
         raise MalformedScheduleError(f"{source}: not YAML: {_one_line(e)}") from e
     try:
