@@ -171,6 +171,7 @@ class Door:
             send=self._send,
             reply=self._reply,
             trace=self._trace if self._trace_fd >= 0 else _discard,
+            flush_trace=self.flush_trace,
             failed=self._failed,
         )
         host.start(recovered)
@@ -218,7 +219,7 @@ class Door:
         self._traced.append(self._encode(TraceLine(real_ns(), effect.kind, effect.data)) + b"\n")
 
     def flush_trace(self) -> None:
-        """Write the trace out: before the output that follows from it, so that no SIGKILL separates them."""
+        """Write the trace out: before records and output that go with it, so that no SIGKILL separates them."""
         if self._traced:
             lines, self._traced = self._traced, []
             os.write(self._trace_fd, b"".join(lines))

@@ -92,6 +92,7 @@ class Syncer:
 class Host:
     """Runs ``core``. ``send``, ``reply`` and ``trace`` are where effects leave; ``failed`` stops the node.
 
+    ``flush_trace`` is called before records are written: it puts the trace where a SIGKILL cannot reach it.
     An exception of the core or of the disk goes to ``failed``, and the host does nothing any more.
     """
 
@@ -105,6 +106,7 @@ class Host:
         send: Callable[[Send], None],
         reply: Callable[[Reply], None],
         trace: Callable[[Trace], None],
+        flush_trace: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
         self._core = core
@@ -112,6 +114,7 @@ class Host:
         self._clock = clock
         self._draws = draws
         self._trace = trace
+        self._flush_trace = flush_trace
         self._failed = failed
         self._dead = False
         self._loop = asyncio.get_running_loop()
@@ -130,7 +133,6 @@ class Host:
             Persist: self._persist,
             SetTimer: self._set_timer,
             CancelTimer: self._cancel_timer,
-            Trace: trace,
         }
 
     def start(self, recovered: list[Any]) -> None:
@@ -141,9 +143,15 @@ class Host:
         if self._dead:
             return
         try:
-            perform = self._perform
-            for effect in self._core.handle(event, self._clock.now()):
-                perform[type(effect)](effect)
+            effects = self._core.handle(event, self._clock.now())
+            # what has changed in memory is told first: after a SIGKILL the log must not hold what the trace
+            # has not heard of
+            for effect in effects:
+                if type(effect) is Trace:
+                    self._trace(effect)
+            for effect in effects:
+                if type(effect) is not Trace:
+                    self._perform[type(effect)](effect)
         except Exception as e:  # noqa: BLE001  a core that failed is a node that crashed
             self._fail(e)
 
@@ -172,6 +180,7 @@ class Host:
             self._leave[type(effect)](effect)
 
     def _persist(self, effect: Persist) -> None:
+        self._flush_trace()
         self._wal.append(effect.records)
         self.issued = effect.token
         if effect.sync:

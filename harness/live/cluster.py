@@ -58,6 +58,8 @@ class _Seat:
         self.incarnation = 0
         self.ready = False
         """it answered init: messages are for it"""
+        self.changing = asyncio.Lock()
+        """one of kill, start, pause and resume at a time: faults may overlap"""
         self.killing = False
         """its end is the harness's doing"""
         self.paused = False
@@ -318,38 +320,42 @@ class LiveCluster:
 
     async def kill(self, node: str) -> None:
         seat = self._seats[node]
-        if seat.member.up:
-            seat.killing = True
-            await seat.member.kill()
+        async with seat.changing:
+            if seat.member.up:
+                seat.killing = True
+                await seat.member.kill()
 
     async def power_loss(self, node: str) -> None:
         raise UsageError(
-            f"power-loss of {node}: a live process cannot lose power: the page cache survives SIGKILL"
+            f"power-loss of {node}: SIGKILL keeps the page cache, so a live node cannot lose power"
         )
 
     async def start(self, node: str) -> None:
-        """Start a dead node. One that does not come up stays dead: that is the system's fault, and is traced."""
+        """Start a dead node. One that does not come up stays dead: the system's failure, and traced."""
         seat = self._seats[node]
-        if seat.member.up:
-            return
-        try:
-            await self._start(seat)
-        except StartError as e:
-            self._note(node, "panic", {"why": str(e)})
+        async with seat.changing:
+            if seat.member.up:
+                return
+            try:
+                await self._start(seat)
+            except StartError as e:
+                self._note(node, "panic", {"why": str(e)})
 
     async def pause(self, node: str) -> None:
         seat = self._seats[node]
-        if seat.member.up and not seat.paused:
-            seat.paused = True
-            await seat.member.pause()
-            self._note(node, "paused", {})
+        async with seat.changing:
+            if seat.member.up and not seat.paused:
+                seat.paused = True
+                await seat.member.pause()
+                self._note(node, "paused", {})
 
     async def resume(self, node: str) -> None:
         seat = self._seats[node]
-        if seat.member.up and seat.paused:
-            self._note(node, "resumed", {})
-            seat.paused = False
-            await seat.member.resume()
+        async with seat.changing:
+            if seat.member.up and seat.paused:
+                self._note(node, "resumed", {})
+                seat.paused = False
+                await seat.member.resume()
 
     async def set_clock(self, node: str, offset_ns: int, rate_ppm: int) -> None:
         """Set it, or remember it for the next incarnation of a node that cannot answer."""

@@ -173,7 +173,10 @@ class ContainerMember:
     def paused(self) -> bool:
         if not self.up:
             return False
-        self._container.reload()
+        try:
+            self._container.reload()
+        except TROUBLE:  # it is ending
+            return False
         return bool(self._container.attrs["State"]["Paused"])
 
     def last_words(self) -> str:

@@ -77,6 +77,7 @@ class World:
         self.disk = SlowDisk()
         self.core = Script()
         self.left: list[Any] = []
+        self.traced: list[Trace] = []
         self.failures: list[Exception] = []
         self.clock = Clock()
         self.host = Host(
@@ -86,7 +87,8 @@ class World:
             Draws(1),
             send=self.left.append,
             reply=self.left.append,
-            trace=self.left.append,
+            trace=self.traced.append,
+            flush_trace=lambda: self.disk.written.append(bytes(len(self.traced))),
             failed=self.failures.append,
         )
 
@@ -127,8 +129,8 @@ async def test_what_waits_leaves_after_the_sync_in_order_and_before_stored(world
     reply = Reply("c1", 1, {"type": "ok"}, after=1)
     world.request(persist(1), send("a", 1), send("b"), reply, Trace("k", {}))
     await asyncio.sleep(0.02)
-    assert world.left == [send("b"), Trace("k", {})]
-    assert world.disk.written
+    assert world.left == [send("b")]
+    assert world.traced == [Trace("k", {})]
     left_at_stored: list[int] = []
     handle = world.core.handle
 
@@ -139,8 +141,16 @@ async def test_what_waits_leaves_after_the_sync_in_order_and_before_stored(world
     world.core.handle = noting  # type: ignore[method-assign]
     world.disk.leave.release()
     await world.until(lambda: Stored(1) in world.core.events)
-    assert world.left == [send("b"), Trace("k", {}), send("a", 1), reply]
-    assert left_at_stored == [4]
+    assert world.left == [send("b"), send("a", 1), reply]
+    assert left_at_stored == [3]
+
+
+@in_world
+async def test_the_trace_of_a_step_is_on_disk_before_its_records(world: World) -> None:
+    world.request(persist(1), Trace("k", {}))
+    flushed, frame = world.disk.written
+    assert flushed == bytes(1)  # one event had been traced when the trace was flushed
+    assert len(frame) > 8
 
 
 @in_world
