@@ -138,35 +138,43 @@ class _Judge:
                 f"op {done.index}: a read of a set must have a list, not {done.value!r}"
             )
         assert operation.end is not None
-        counts: dict[Hashable, None] = {}
-        twice: list[Any] = []
-        for value in done.value:
-            name = identity(value)
-            if name in counts:
-                twice.append(value)
-            counts[name] = None
-            if name not in self.elements:
-                self.elements[name] = _Element(value)
-        read = _Read(operation, done, operation.end, counts)
-        if twice:
+        found: list[Hashable] = [identity(v) for v in done.value]
+        elements = dict.fromkeys(found)
+        read = _Read(operation, done, operation.end, elements)
+        if len(elements) != len(found):
+            seen: set[Hashable] = set()
+            twice: list[Any] = []
+            for name, value in zip(found, done.value, strict=True):
+                if name in seen:
+                    twice.append(value)
+                seen.add(name)
             self.duplicated.append((read, twice))
+        if not elements.keys() <= self.elements.keys():
+            for name, value in zip(found, done.value, strict=True):
+                if name not in self.elements:
+                    self.elements[name] = _Element(value)
         return read
 
     def _place_reads(self) -> None:
-        """For each element the read invoked last that has it, and the one that has it not."""
-        for read in self.reads:
-            for name in read.elements:
-                element = self.elements[name]
-                element.present = read.operation
-                if element.first_seen is None or read.end < (element.first_seen.end or 0):
-                    element.first_seen = read.operation
-                self._know(element, read.end, read.done)
+        """For each element: the read that had it first, the last that has it, and the last that has it not.
+
+        Each read is compared with the elements that still wait for theirs, as sets; no order of a set matters.
+        """
         waiting = dict.fromkeys(self.elements)
-        for read in reversed(self.reads):
-            missing = [name for name in waiting if name not in read.elements]
-            for name in missing:
-                self.elements[name].absent = read.operation
+        for read in sorted(self.reads, key=lambda r: r.end):
+            for name in waiting.keys() & read.elements.keys():
+                element = self.elements[name]
+                element.first_seen = read.operation
+                self._know(element, read.end, read.done)
                 del waiting[name]
+        present, absent = dict.fromkeys(self.elements), dict.fromkeys(self.elements)
+        for read in reversed(self.reads):
+            for name in present.keys() & read.elements.keys():
+                self.elements[name].present = read.operation
+                del present[name]
+            for name in absent.keys() - read.elements.keys():
+                self.elements[name].absent = read.operation
+                del absent[name]
 
     def _last_by_node(self, final: int) -> list[_Read]:
         last: dict[str, _Read] = {}
