@@ -56,6 +56,9 @@ class Conflict(msgspec.Struct):
     then: int
     replaced: int
     again: int
+    by: int | None = None
+    writers: int = 1
+    """operations that put ``old``; where there are several, all had ended before ``then`` began"""
 
 
 def register_case(history: KeyHistory, model: Model) -> RegisterCase:
@@ -219,25 +222,47 @@ def _conflict(core: Sequence[Item], culprit: int) -> Conflict | None:
 
 
 def _between(core: Sequence[Item], old: int, new: int) -> Conflict | None:
+    writers = [item for item in core if item[1].put == old]
+    if len(writers) != (0 if old == INITIAL else 1):
+        return _overwritten(core, old, new, writers)
+    for by, act in core:
+        if (act.need, act.put) == (old, new) and act.end is not None:
+            later = [n for n, a in core if a.need == old and a.begin > act.end]
+            if later:
+                return Conflict(old, new, None, by, by, later[-1], by)
     olds = [(n, a) for n, a in core if old in (a.need, a.put) and new not in (a.need, a.put)]
     news = [(n, a) for n, a in core if new in (a.need, a.put) and old not in (a.need, a.put)]
-    writers = [n for n, a in core if a.put == old]
-    if len(writers) != (0 if old == INITIAL else 1) or not olds or not news:
+    if not olds or not news:
         return None
     then, then_act = max(news, key=lambda item: item[1].begin)
     again, again_act = max(olds, key=lambda item: item[1].begin)
-    replaced, replaced_act = min(news, key=_end)
-    first, first_act = min(olds, key=_end)
-    if not _end((replaced, replaced_act)) < again_act.begin:
+    replaced = min(news, key=_end)
+    first = min(olds, key=_end)
+    if not _end(replaced) < again_act.begin:
         return None
     single = len([n for n, a in core if a.put == new]) == (0 if new == INITIAL else 1)
-    if not (single or then == replaced):
+    if not (single or then == replaced[0]):
         return None
     if old == INITIAL:
-        return Conflict(old, new, None, then, replaced, again)
-    if not _end((first, first_act)) < then_act.begin:
+        return Conflict(old, new, None, then, replaced[0], again)
+    if not _end(first) < then_act.begin:
         return None
-    return Conflict(old, new, first, then, replaced, again)
+    return Conflict(old, new, first[0], then, replaced[0], again)
+
+
+def _overwritten(core: Sequence[Item], old: int, new: int, writers: Sequence[Item]) -> Conflict | None:
+    """An old value of several writers, all of which had ended before an operation on the new value began."""
+    if not writers:
+        return None
+    last = max(writers, key=_end)
+    for item in core:
+        then, act = item
+        if new not in (act.need, act.put) or old in (act.need, act.put) or not _end(last) < act.begin:
+            continue
+        later = [n for n, a in core if a.need == old and a.begin > _end(item)]
+        if later:
+            return Conflict(old, new, last[0], then, then, later[-1], writers=len(writers))
+    return None
 
 
 def _end(item: Item) -> int:
@@ -259,19 +284,31 @@ def _reason(
     producers = [n for n, act in core if act.put == need]
     if need not in (NONE, INITIAL) and not producers:
         return _nowhere(case, culprit, need, what)
-    if conflict is not None:
-        kind = _kind(case, conflict, culprit)
-        why = [*_contradiction(case, conflict, teller), tail, *_remark(case, conflict, kind)]
-        return kind, why, []
     rivals = [n for n, act in core if NONE not in (act.need, act.put)]
-    same = [n for n in rivals if acts[n].need == need and n != culprit]
-    if acts[culprit].put != NONE and same and len(producers) <= 1:
-        once = "the initial value" if not producers else "written only once"
+    changes = case.acts[culprit].put != NONE
+    same = [
+        n
+        for n, act in core
+        if act.need == need and act.end is not None and case.acts[n].put != NONE and n != culprit
+    ]
+    if changes and need != NONE and same and len(producers) <= (0 if need == INITIAL else 1):
+        once = "the initial value" if need == INITIAL else "written only once"
+        doubt = "a compare-and-set did not compare" + (
+            "" if need == INITIAL else f", or the write of {got} took effect twice"
+        )
         gone = (
             f"Both compare-and-sets replaced {got}, but {got} was {once}: after the first of them it was gone, "
             "and the other cannot have succeeded."
         )
-        return "two compare-and-sets of one value", [gone, tail], []
+        return (
+            "two compare-and-sets of one value",
+            [gone, tail, f"That both succeeded means that {doubt}."],
+            [],
+        )
+    if conflict is not None:
+        kind = _kind(case, conflict, culprit)
+        why = [*_contradiction(case, conflict, teller), tail, *_remark(case, conflict, kind)]
+        return kind, why, []
     notes = [
         (
             f"The compare-and-set from {value(case.values[acts[n].need])} to {value(case.values[acts[n].put])} "
@@ -279,7 +316,7 @@ def _reason(
         )
         for n in rivals
     ]
-    kind = "compare-and-set that cannot have succeeded" if acts[culprit].put != NONE else "no possible order"
+    kind = "compare-and-set that cannot have succeeded" if changes else "no possible order"
     many = [v for v in dict.fromkeys(a.need for _, a in core) if v != NONE]
     notes += [
         f"All operations that could have made it {value(case.values[v])} are listed."
@@ -326,6 +363,13 @@ def _contradiction(case: RegisterCase, conflict: Conflict, teller: Teller) -> li
     ops = case.history.operations
     old, new = value(case.values[conflict.old]), value(case.values[conflict.new])
     out = []
+    if conflict.by is not None:
+        by, again = ops[conflict.by], ops[conflict.again]
+        out.append(
+            f"{old} was gone after {teller.noun(by)}, which had ended at {teller.ended(by)}, before "
+            f"{teller.noun(again)} began at {teller.began(again)}."
+        )
+        return [*out, _once(conflict, old)]
     if conflict.first is None:
         out.append(f"{old} is the value before any write, so {new} came after it.")
     else:
@@ -339,9 +383,14 @@ def _contradiction(case: RegisterCase, conflict: Conflict, teller: Teller) -> li
         f"And {new} had already replaced {old} when {teller.noun(again)} began at {teller.began(again)}: "
         f"{teller.noun(replaced)} had ended at {teller.ended(replaced)}."
     )
+    return [*out, _once(conflict, old)]
+
+
+def _once(conflict: Conflict, old: str) -> str:
+    if conflict.writers > 1:
+        return f"All {conflict.writers} operations that made it {old} had ended before, so it cannot have come back."
     writes = "was never written again" if conflict.old == INITIAL else "was written only once"
-    out.append(f"{old} {writes}, so it cannot have come back.")
-    return out
+    return f"{old} {writes}, so it cannot have come back."
 
 
 def _remark(case: RegisterCase, conflict: Conflict, kind: str) -> list[str]:
@@ -371,13 +420,17 @@ def _kind(case: RegisterCase, conflict: Conflict, culprit: int) -> str:
         for n, act in enumerate(case.acts)
         if act.need != NONE and act.end is not None and act.begin > position
     ]
-    back = [operation for act, operation in reads if act.need == conflict.old]
-    nodes = {operation.invoke.node for operation in back}
-    widely = len(nodes) > 1 or any(act.put != NONE for act, _ in reads if act.need == conflict.old)
-    seen = any(act.need == conflict.new and act.end is not None for act in case.acts)
-    if not seen:
-        later = any(
-            act.put not in (NONE, conflict.new, conflict.old) and act.begin > position for act in case.acts
-        )
-        return LOST if widely or not later else STALE
-    return BACK if widely else STALE
+    back = [(act, operation) for act, operation in reads if act.need == conflict.old]
+    if not back:
+        return "no possible order"
+    span = range(min(act.begin for act, _ in back), max(act.begin for act, _ in back) + 1)
+    agreed = all(act.need == conflict.old for act, _ in reads if act.begin in span)
+    strong = any(act.put != NONE for act, _ in back) or (
+        agreed and len({operation.invoke.node for _, operation in back}) > 1
+    )
+    if any(act.need == conflict.new and act.end is not None for act in case.acts):
+        return BACK if strong else STALE
+    rewritten = any(
+        act.put not in (NONE, conflict.new, conflict.old) and act.begin > position for act in case.acts
+    )
+    return LOST if strong or (agreed and not rewritten) else STALE

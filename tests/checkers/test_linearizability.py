@@ -407,17 +407,48 @@ def test_a_failed_write_that_is_seen_is_named_so():
     assert anomaly.op_indexes == [0, 1, 2, 3]
 
 
-def test_a_value_that_all_nodes_see_again_is_no_stale_read():
-    steps = [
-        ("write", 1, None, 0, 1),
-        ("write", 2, None, 2, 3),
-        ("read", None, 2, 4, 5),
-        ("read", None, 1, 6, 7),
-        ("cas", (1, 3), None, 8, 9),
-    ]
+def on_nodes(steps, nodes):
+    ops = history(steps)
+    for op in ops:
+        op.node = nodes.get(op.process)
+    return ops
+
+
+BACK = [
+    ("write", 1, None, 0, 1),
+    ("write", 2, None, 2, 3),
+    ("read", None, 2, 4, 5),
+    ("read", None, 1, 6, 7),
+]
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "impossible"),
+    [
+        (("cas", (1, 3), None, 8, 9), "resurrected value", [7, 9]),
+        (("read", None, 1, 8, 9), "resurrected value", [7, 9]),
+        (("read", None, 2, 8, 9), "stale read", [7]),
+    ],
+)
+def test_a_value_that_all_see_again_is_no_stale_read(more, kind, impossible):
+    (anomaly,) = check(on_nodes([*BACK, more], {3: "n1", 4: "n2"})).anomalies
+    assert anomaly.data["kind"].startswith(kind)
+    assert anomaly.data["impossible"] == impossible
+
+
+def test_a_write_that_was_applied_twice_lets_two_cas_of_it_succeed():
+    steps = [("write", 1, None, 0, 3), ("cas", (1, 2), None, 1, 2), ("cas", (1, 3), None, 4, 5)]
     (anomaly,) = check(history(steps)).anomalies
-    assert anomaly.data["kind"].startswith("resurrected value")
-    assert anomaly.data["impossible"] == [7, 9]
+    assert anomaly.data["kind"] == "two compare-and-sets of one value"
+    assert "the write of 1 took effect twice" in anomaly.explanation
+
+
+def test_a_read_of_what_a_cas_replaced_says_which():
+    steps = [("write", 1, None, 0, 3), ("cas", (1, 2), None, 1, 2), ("read", None, 1, 4, 5)]
+    (anomaly,) = check(history(steps)).anomalies
+    assert anomaly.data["kind"] == "lost write"
+    assert "1 was gone after process 1's compare-and-set from 1 to 2" in anomaly.explanation
+    assert check(history([*steps[:2], ("read", None, 2, 4, 5)])).verdict == "valid"
 
 
 def test_nothing_checked_is_unknown():
