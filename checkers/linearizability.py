@@ -101,6 +101,7 @@ class Linearizability:
                 anomalies.append(anomaly)
         coverage["keys_decided"] = len(judges) - len(undecided)
         if anomalies:
+            anomalies.sort(key=lambda anomaly: anomaly.op_indexes[-1])
             return Result("invalid", NAME, anomalies, coverage=coverage)
         if undecided:
             position, key, why = min(undecided, key=lambda item: item[0])
