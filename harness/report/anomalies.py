@@ -38,6 +38,7 @@ class Row(msgspec.Struct):
     what: str
     key: str
     value: str
+    label: str
     outcome: str
     kind: str
     left: float = 0.0
@@ -254,12 +255,18 @@ def _operation_row(operation: Operation, impossible: frozenset[int]) -> Row:
         what=invoke.f,
         key="" if invoke.key is None else words.shorten(str(invoke.key), 80),
         value=words.shorten(value, VALUE_CHARS),
+        label=_label(operation) or value,
         outcome=outcome,
         kind=kind or "info",
         width=float(_last(operation) - invoke.time),
         open=operation.stop is None,
         impossible=not impossible.isdisjoint(_lines(operation)),
     )
+
+
+def _label(operation: Operation) -> str:
+    told = [op for op in (operation.complete, operation.invoke) if op is not None and op.value is not None]
+    return words.brief(told[0].f, told[0].value) if told else ""
 
 
 def _fault_row(fault: Fault, end: int) -> Row:
@@ -274,6 +281,7 @@ def _fault_row(fault: Fault, end: int) -> Row:
         what=fault.family,
         key="",
         value=fault.what,
+        label=fault.what,
         outcome=fault.bite,
         kind="fault",
         width=float(stop - start),
@@ -290,6 +298,7 @@ def _event_row(event: TraceEvent) -> Row:
         what=event.kind.replace("_", " "),
         key="",
         value=words.shorten(trace_words(event), VALUE_CHARS),
+        label=trace_words(event),
         outcome="",
         kind="trace",
     )

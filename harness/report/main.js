@@ -181,13 +181,25 @@ function copying() {
     });
 }
 
+// of a long run the charts follow when the hand rests
+let resting = 0;
+function drawRest() {
+  drawCharts();
+  drawNodes();
+}
+function drawRestSoon() {
+  if (O.n < 20000) return drawRest();
+  clearTimeout(resting);
+  resting = setTimeout(drawRest, 60);
+}
+
 async function begin() {
   copying();
   readColours();
   parse(await inflate($("data").textContent));
   V.from = 0;
   V.to = D.end;
-  listeners.push(drawOps, drawOverview, drawCharts, drawNodes, inputs, tableSoon);
+  listeners.push(drawOps, drawOverview, inputs, tableSoon, drawRestSoon);
   hands();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (readColours(), changed()));
   new ResizeObserver(changed).observe($("ops"));

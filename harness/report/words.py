@@ -124,6 +124,19 @@ def _step(step: list[Any]) -> str:
     return f"{f} {compact(key)} {'= ' if f == 'r' else ''}{compact(v)}"
 
 
+def brief(f: str, v: Any) -> str:
+    """The same for a label: of a long list only its end, which is what differs."""
+    if isinstance(v, list) and v and all(_is_step(step) for step in v):
+        text = ", ".join(_step([name, key, _end(item)]) for name, key, item in v)
+    else:
+        text = value(f, _end(v))
+    return text.replace('["\u2026",', "[\u2026 ")
+
+
+def _end(v: Any) -> Any:
+    return ["\u2026", *v[-3:]] if isinstance(v, list) and len(v) > 5 else v
+
+
 def error(e: Any) -> str:
     if e is None:
         return ""
