@@ -142,6 +142,12 @@ class ProcessMember:
         )
         self.up = True
 
+    @property
+    def pid(self) -> int:
+        """Of the current incarnation."""
+        assert self._process is not None
+        return self._process.pid
+
     def write(self, line: bytes) -> None:
         if self._channel is not None:
             self._channel.write(line)
