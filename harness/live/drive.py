@@ -121,11 +121,26 @@ def drive(
         for trigger in triggers:
             trigger.observe(0, line.time, node, line.kind, line.data)
 
-    cluster = run(main, spec, folder, streams, hear)
+    opened: list[LiveCluster] = []
+
+    async def noted(cluster: LiveCluster) -> None:
+        opened.append(cluster)
+        await main(cluster)
+
+    try:
+        run(noted, spec, folder, streams, hear)
+    finally:  # what an interrupted run has recorded is worth as much
+        events = _write(opened, trace, observers)
+    return {**opened[0].figures(), "events": events}
+
+
+def _write(opened: Sequence[LiveCluster], trace: BinaryIO, observers: Sequence[Observer]) -> int:
+    """Merge the traces of the nodes; how many events there are."""
     events = 0
-    for index, event in merged(cluster.folders, cluster.world, cluster.runtime.origin_ns):
-        trace.write(_encode(TraceEvent(index, event.time, event.node, event.kind, event.data)) + b"\n")
-        for observer in observers:
-            observer(index, event.time, event.node, event.kind, event.data)
-        events += 1
-    return {**cluster.figures(), "events": events}
+    for cluster in opened:
+        for index, event in merged(cluster.folders, cluster.world, cluster.runtime.origin_ns):
+            trace.write(_encode(TraceEvent(index, event.time, event.node, event.kind, event.data)) + b"\n")
+            for observer in observers:
+                observer(index, event.time, event.node, event.kind, event.data)
+            events += 1
+    return events
