@@ -203,7 +203,9 @@ class Explorer:
         """In these runs a term names its leader's one entry, so terms are entries."""
         logs = tuple(_terms(self.cores[c]) for c in cores)
         if logs not in self.logs:
-            self.logs[logs] = next((f"LogMatching: {a} and {b}" for a in logs for b in logs if _differ(a, b)), "")
+            self.logs[logs] = next(
+                (f"LogMatching: {a} and {b}" for a in logs for b in logs if _differ(a, b)), ""
+            )
         return self.logs[logs]
 
     def _path(self, came_from, state):
@@ -220,6 +222,4 @@ class Explorer:
 
 def _differ(one, other):
     """Same index and term, but not the same before it."""
-    return any(
-        a == b and one[:i] != other[:i] for i, (a, b) in enumerate(zip(one, other, strict=False))
-    )
+    return any(a == b and one[:i] != other[:i] for i, (a, b) in enumerate(zip(one, other, strict=False)))
