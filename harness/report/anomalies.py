@@ -132,9 +132,12 @@ def blamed(run: Run) -> list[Result]:
 def views(
     run: Run, operations: Mapping[int, Operation], events: Mapping[int, TraceEvent], faults: Sequence[Fault]
 ) -> list[View]:
-    """The anomalies that the verdict rests on, at most ANOMALIES_MAX, those that clients saw first."""
+    """The anomalies that the verdict rests on, at most ANOMALIES_MAX.
+
+    What clients saw comes before what only the trace shows, and both before an answer that came too late.
+    """
     found = [(result, anomaly) for result in blamed(run) for anomaly in result.anomalies]
-    found.sort(key=lambda pair: not pair[1].op_indexes)
+    found.sort(key=lambda pair: (pair[0].checker == "availability", not pair[1].op_indexes))
     return [
         _view(number, result.checker, anomaly, operations, events, faults, run.end)
         for number, (result, anomaly) in enumerate(found[:ANOMALIES_MAX], 1)
@@ -167,7 +170,8 @@ def _view(
     shown, left_out = _middle_out(rows)
     active = [fault for fault in faults if times and fault.active(start, stop)]
     told = sorted(weightiest(active)[:FAULTS_MAX], key=lambda fault: fault.start or 0)
-    bands, ticks, bent = _place(shown, told, start, stop)
+    around = [fault for fault in told if fault not in accused]
+    bands, ticks, bent = _place(shown, around, start, stop)
     return View(
         number=number,
         type=anomaly.type,
@@ -196,7 +200,14 @@ _SENTENCE = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
 
 def _sentences(text: str) -> list[str]:
     """One a line: a paragraph of facts is hard to read."""
-    return [part for line in text.splitlines() for part in _SENTENCE.split(line.strip()) if part]
+    return [_sentence(part) for line in text.splitlines() for part in _SENTENCE.split(line.strip()) if part]
+
+
+def _sentence(text: str) -> str:
+    """With a capital, unless it begins with a name such as n2, and with a full stop."""
+    first = text.split(" ", 1)[0]
+    begun = text[0].upper() + text[1:] if first.isalpha() else text
+    return begun if begun.endswith((".", "!", "?", ":", ";")) else f"{begun}."
 
 
 def _meaning(anomaly: Anomaly) -> str:
@@ -357,6 +368,10 @@ def _place(
     """
     if not rows:
         return [], [], False
+    if start == stop:
+        # a single moment says little: show the faults around it whole
+        start = min([start, *(fault.start for fault in faults if fault.start is not None)])
+        stop = max([stop, *(fault.stop for fault in faults if fault.stop is not None)])
     edges = {
         time
         for fault in faults

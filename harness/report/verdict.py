@@ -66,18 +66,13 @@ def _invalid(run: Run, views: Sequence[View], faults: Sequence[Fault], roles: Ro
         blamed = [result for result in run.results if result.verdict == "invalid"]
         why = "; ".join(_bare(result.why) for result in blamed if result.why)
         return f"{why or 'a checker says so, without naming an anomaly'}."
-    view = _telling(views)
+    view = views[0]
     lead = view.meaning or (_bare(view.explanation[0]) if view.explanation else view.type)
     if view.key:
         lead = f"on key {view.key}, {lead}"
     others = len(views) - 1
     more = f"; {words.count(others, 'more anomaly', 'more anomalies')} below" if others else ""
     return f"{lead}{_context(view, faults, roles)}{more}."
-
-
-def _telling(views: Sequence[View]) -> View:
-    """The anomaly to lead with: one that clients saw, if there is one, before one seen in the trace only."""
-    return next((view for view in views if view.ops), views[0])
 
 
 def _bare(text: str) -> str:
@@ -209,6 +204,7 @@ def facts(run: Run, operations: Sequence[Operation]) -> list[tuple[str, str]]:
     nemesis = spec.get("nemesis") or []
     made_by = [f"{name} {words.value('', v)}" for name, v in run.made_by.items()]
     rows = [
+        ("Run", str(spec.get("name", run.folder.name))),
         ("System", str(spec.get("bin") or spec.get("system", "not known"))),
         ("Planted bug", str(spec.get("bug") or "none")),
         ("Workload", str(spec.get("workload", "not known"))),
