@@ -81,4 +81,8 @@ def _vendor(packages: Path, python: str, suffix: str) -> None:
         return
     wanted = f"msgspec=={version('msgspec')}"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    subprocess.run([*command, "--python-version", python, "--target", str(packages), wanted], check=True)
+    subprocess.run(
+        [*command, "--python-version", python, "--target", str(packages), wanted],
+        check=True,
+        capture_output=True,
+    )
