@@ -62,7 +62,10 @@ class Tick(msgspec.Struct):
 
 
 class View(msgspec.Struct):
-    """An anomaly as the page shows it. ``start`` and ``stop``: ns from its first witness to its last."""
+    """An anomaly as the page shows it. ``start`` and ``stop``: ns from its first witness to its last.
+
+    ``ops``: indexes of its clients' ops. ``marks``: time and node of its trace events.
+    """
 
     number: int
     type: str
@@ -81,7 +84,7 @@ class View(msgspec.Struct):
     faults_left_out: int
     ops: list[int]
     data: list[tuple[str, str]]
-    nodes: list[str]
+    marks: list[tuple[int, str]]
 
     @property
     def when(self) -> str:
@@ -190,7 +193,7 @@ def _view(
         faults_left_out=len(active) - len(told),
         ops=[line for o in ordered for line in _lines(o)],
         data=[(str(name), words.shorten(words.compact(v), VALUE_CHARS)) for name, v in anomaly.data.items()],
-        nodes=sorted({event.node for event in traced}),
+        marks=[(event.time, event.node) for event in traced],
     )
 
 

@@ -387,6 +387,25 @@ function drawNodes() {
   });
   shade(g, 0, bottom);
   axis(g, bottom);
+  if (V.anomaly >= 0) for (const [time, node] of D.anomalies[V.anomaly].marks) drawMark(g, time, D.roles.findIndex(([name]) => name === node), row);
+}
+
+// the trace events that prove the chosen anomaly
+function drawMark(g, time, n, row) {
+  if (n < 0 || time < V.from || time > V.to) return;
+  const { c } = g;
+  const x = xOf(g, time), y = (n + 0.5) * row, size = Math.min(7, row / 2);
+  c.beginPath();
+  c.moveTo(x, y - size);
+  c.lineTo(x + size, y);
+  c.lineTo(x, y + size);
+  c.lineTo(x - size, y);
+  c.closePath();
+  c.fillStyle = ink.proof;
+  c.fill();
+  c.strokeStyle = ink.page;
+  c.lineWidth = 1.5;
+  c.stroke();
 }
 
 function nodeAt(px, py) {

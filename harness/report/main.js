@@ -156,6 +156,8 @@ function hands() {
   for (const button of document.querySelectorAll("button.show"))
     button.addEventListener("click", () => {
       select(Number(button.dataset.anomaly));
+      const { operations, marks } = D.anomalies[V.anomaly];
+      if (!operations.length && marks.length && $("nodes")) return $("roles").scrollIntoView();
       $("timeline").scrollIntoView();
       $("ops").focus({ preventScroll: true });
     });

@@ -42,7 +42,7 @@ def run_report(folder_: Path) -> Path:
         ],
         "roles": [[node, spans] for node, spans in roles.lanes.items()],
         "anomalies": [
-            {"ops": view.ops, "from": view.start, "to": view.stop, "nodes": view.nodes} for view in views
+            {"ops": view.ops, "from": view.start, "to": view.stop, "marks": view.marks} for view in views
         ],
     }
     packed, notes = columns.fit(run.ops, extra, _DATA_BUDGET, op_indexes)

@@ -66,7 +66,8 @@ function select(number) {
   if (!anomaly) throw new RangeError(`no anomaly ${number}: there are ${D.anomalies.length}`);
   V.anomaly = number;
   V.hot = -1;
-  const margin = Math.max((anomaly.to - anomaly.from) * 0.08, 500000);
+  // moments of the trace need their surroundings, operations their neighbours
+  const margin = Math.max((anomaly.to - anomaly.from) * 0.08, anomaly.operations.length ? 5e5 : 5e8);
   look(anomaly.from - margin, anomaly.to + margin);
 }
 

@@ -113,6 +113,7 @@ def test_an_anomaly_of_the_trace_alone_brings_its_time_into_view(page, tmp_path)
     a, b = page.eval("splitbrain.window()")
     assert a <= 0.155
     assert 1.338 <= b < 2
+    assert 0 <= page.eval("document.getElementById('nodes').getBoundingClientRect().top") < 900
     quiet(page)
 
 
