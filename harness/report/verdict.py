@@ -45,6 +45,9 @@ _PROMISES = (
 )
 
 
+_ABOUT_THE_RUN = frozenset({"availability", "bite", "stats"})
+
+
 def promise(checker: str) -> str:
     name = checker.casefold()
     return next((text for start, text in _PROMISES if name.startswith(start)), "")
@@ -132,7 +135,9 @@ def _unknown(results: Sequence[Result]) -> str:
 
 def _valid(run: Run, operations: Sequence[Operation], faults: Sequence[Fault]) -> str:
     ok = sum(o.complete is not None and o.complete.type == "ok" for o in operations)
-    checkers = words.listing([result.checker for result in run.results])
+    # stats, availability and bite say whether a run tells anything, the others what it tells
+    names = [result.checker for result in run.results]
+    checkers = words.listing([name for name in names if name not in _ABOUT_THE_RUN] or names)
     operations_ = words.count(len(operations), "operation")
     head = f"{operations_} ({ok:,} ok) were judged by {checkers}, and nothing was broken"
     if not faults:
