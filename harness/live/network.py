@@ -66,6 +66,8 @@ class Network:
         self._wires: dict[Link, _Wire] = {}
         self._handles: dict[int, tuple[list[_Wire], LinkRule | None]] = {}
         self._last_handle = 0
+        self.in_flight = 0
+        """frames that are delayed and have not arrived yet"""
 
     def send(self, src: str, dst: str, line: bytes) -> None:
         wire = self._wire((src, dst))
@@ -77,7 +79,8 @@ class Network:
             # a double comes some time after its original
             after = delay + wire.stream.below(delay + 1) if copy else delay
             if after:
-                self._loop.call_later(after / 1e6, self._arrive, wire, line)
+                self.in_flight += 1
+                self._loop.call_later(after / 1e6, self._land, wire, line)
             else:
                 self._arrive(wire, line)
 
@@ -120,6 +123,10 @@ class Network:
         self._last_handle += 1
         self._handles[self._last_handle] = (wires, rule)
         return self._last_handle
+
+    def _land(self, wire: _Wire, line: bytes) -> None:
+        self.in_flight -= 1
+        self._arrive(wire, line)
 
     def _arrive(self, wire: _Wire, line: bytes) -> None:
         if wire.cuts:

@@ -42,11 +42,11 @@ def test_observers_see_the_merged_trace_in_order_and_triggers_see_it_live(tmp_pa
     async def main(cluster: LiveCluster) -> None:
         await cluster.start_all()
         mailbox = cluster.mailbox()
+        early = cluster.leader()  # elected while the others were still starting
         triggers.wait_for("role", {"role": "leader"}, mailbox)
-        if (leader := cluster.leader()) is not None:  # elected while the others were still starting
-            await cluster.kill(leader)
+        if early is not None:
+            await cluster.kill(early)
         fired.append(await cluster.receive(mailbox, cluster.now() + 30 * SECOND))
-        assert cluster.leader() == fired[0]
         await Client(cluster).patient(fired[0], type="write", key=1, value=1)
 
     figures = drive(SPEC, tmp_path, Streams(1), trace, [seen.observe, triggers.observe], main)

@@ -40,6 +40,7 @@ class SlowDisk:
     def __init__(self) -> None:
         self.leave = threading.Semaphore(0)
         self.written: list[bytes] = []
+        self.begun = 0
         self.syncs = 0
         self.error: OSError | None = None
 
@@ -51,6 +52,7 @@ class SlowDisk:
 
     def fdatasync(self, name: str) -> None:
         del name
+        self.begun += 1
         self.leave.acquire()
         self.syncs += 1
         if self.error is not None:
@@ -156,7 +158,7 @@ async def test_the_trace_of_a_step_is_on_disk_before_its_records(world: World) -
 @in_world
 async def test_several_persists_share_one_sync(world: World) -> None:
     world.request(persist(1), send("a", 1))
-    await asyncio.sleep(0.02)  # the first sync is on its way: the others wait together
+    await world.until(lambda: world.disk.begun == 1)  # it is on its way: the others wait together
     for token in (2, 3, 4):
         world.request(persist(token), send("a", token))
     world.disk.leave.release()
