@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.entry import Entry, Figures, figures
-from harness.summary import bite_text
 
 LINES_MAX = 200
 """a longer campaign prints only every so many runs, and each one that came out otherwise than expected"""
@@ -78,7 +77,7 @@ class LiveProgress:
     def _add(self, entry: Entry) -> None:
         self._done += 1
         bug = f" ({entry.bug})" if entry.bug else ""
-        nemesis = "+".join(entry.nemesis) or "none"
+        nemesis = ", ".join(entry.nemesis) or "none"
         self._rows.setdefault(
             (entry.group, entry.system + bug, entry.workload, nemesis, entry.env), []
         ).append(entry)
@@ -110,7 +109,9 @@ class LiveProgress:
 def _cells(total: Figures) -> list[RenderableType]:
     counts = {"valid": total.valid, "invalid": total.invalid, "unknown": total.unknown}
     coloured = [Text(str(n), style=COLOURS[name] if n else "dim") for name, n in counts.items()]
-    return [*coloured, f"{total.operations:,}", f"{100 * total.ok_fraction:.0f} %", bite_text(total)]
+    rates = {family: total.bite_rate(family) for family in total.bite}
+    bite = ", ".join(f"{family} {100 * rate:.0f} %" for family, rate in rates.items() if rate is not None)
+    return [*coloured, f"{total.operations:,}", f"{100 * total.ok_fraction:.0f} %", bite]
 
 
 def progress(console: Console) -> PlainProgress | LiveProgress:

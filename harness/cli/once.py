@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -10,11 +12,11 @@ import msgspec
 import typer
 import yaml
 
-from harness.cli.common import DEFAULT_STORE, StoreOption, open_store, say, say_results
+from harness.cli.common import DEFAULT_STORE, StoreOption, console, open_store, say, say_results
 from harness.decode import decode
 from harness.errors import UsageError, nearest
 from harness.gate import VERDICT_CODES
-from harness.spec import EnvName, RunSpec
+from harness.spec import SECOND, EnvName, RunSpec
 from harness.store import slug
 
 FLAGS = {field: "--" + field.replace("_", "-") for field in RunSpec.__struct_fields__}
@@ -78,10 +80,23 @@ def once(
     check_spec(spec)
     folder = open_store(store).new(spec.name, spec.seed)
     say(f"seed {spec.seed}; again: splitbrain replay {folder}")
-    outcome = execute(spec, folder)
+    with watching(spec) as progress:
+        outcome = execute(spec, folder, on_progress=progress)
     say_results(outcome.verdict, outcome.results)
     say(f"report: {folder / 'report.html'}")
     return VERDICT_CODES[outcome.verdict]
+
+
+@contextmanager
+def watching(spec: RunSpec) -> Iterator[Callable[[int, int], None] | None]:
+    """On a terminal, a line that says how far a live run is; simulated ones are over before it could be read."""
+    screen = console()
+    if spec.env == "sim" or not screen.is_terminal:
+        yield None
+        return
+    with screen.status("starting the nodes") as status:
+        end = spec.time_limit + spec.quiet
+        yield lambda now_ns, ops: status.update(f"{now_ns / SECOND:.1f} of about {end:.0f} s, {ops:,} ops")
 
 
 def spec_of(fields: dict[str, Any], command: str) -> RunSpec:
