@@ -41,7 +41,7 @@ function step(span, count) {
 
 function axis(g, y) {
   const { c } = g;
-  const by = step(V.to - V.from, Math.max(g.plot / 110, 2));
+  const by = step(V.to - V.from, Math.max(g.plot / (g.width < 600 ? 70 : 110), 2));
   const digits = Math.max(0, 9 - Math.floor(Math.log10(by) + 1e-9));
   c.fillStyle = ink.soft;
   c.strokeStyle = ink.line;

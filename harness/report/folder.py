@@ -60,18 +60,25 @@ class Run(msgspec.Struct):
 
     def lanes(self) -> int:
         """Client threads: process p runs in lane p mod lanes."""
-        try:
-            return msgspec.convert(self.spec, RunSpec).clients()
-        except (msgspec.ValidationError, ValueError):
-            seen = {op.process for op in self.ops if isinstance(op.process, int)}
-            return min(max(len(seen), 1), 64)
+        shape = self._shape()
+        if shape is not None:
+            return shape.clients()
+        seen = {op.process for op in self.ops if isinstance(op.process, int)}
+        return min(max(len(seen), 1), 64)
 
     def nodes(self) -> list[str]:
+        shape = self._shape()
+        if shape is not None:
+            return list(shape.node_names())
+        return sorted({op.node for op in self.ops if op.node is not None})
+
+    def _shape(self) -> RunSpec | None:
+        """What the specification says of nodes and clients. Its other fields may be those of another version."""
+        known = {name: self.spec[name] for name in ("nodes", "concurrency") if name in self.spec}
         try:
-            names = list(msgspec.convert(self.spec, RunSpec).node_names())
-        except (msgspec.ValidationError, ValueError):
-            names = []
-        return names or sorted({op.node for op in self.ops if op.node is not None})
+            return msgspec.convert(known, RunSpec) if known else None
+        except msgspec.ValidationError:
+            return None
 
 
 def read(folder: Path) -> Run:

@@ -14,7 +14,7 @@ from checkers import history
 from checkers.history import NEMESIS, Op
 from checkers.result import Anomaly, Result
 from harness.errors import UsageError
-from harness.report import columns, run_report, words
+from harness.report import columns, folder, run_report, words
 from harness.report.page import BYTES_MAX
 from tests.report import synthetic
 
@@ -52,8 +52,8 @@ class _Text(HTMLParser):
             self.text.append(data)
 
 
-def report(folder):
-    return _Text(run_report(folder).read_text("utf-8"))
+def report(place):
+    return _Text(run_report(place).read_text("utf-8"))
 
 
 def test_an_invalid_run_names_key_time_fault_and_leader_in_its_first_sentence(tmp_path):
@@ -120,9 +120,9 @@ def _pairs(ops):
 
 
 def test_replay_commands_come_from_the_run(tmp_path):
-    folder = tmp_path / "store" / "made up" / "20260101T000000Z-7"
-    synthetic.make(folder, "cycle", 200)
-    text = report(folder).text
+    place = tmp_path / "store" / "made up" / "20260101T000000Z-7"
+    synthetic.make(place, "cycle", 200)
+    text = report(place).text
     assert "splitbrain replay 'store/made up/20260101T000000Z-7'" in text
     assert (
         "splitbrain test --system raft --workload list-append --nemesis partition,kill --nodes 5 --time-limit 5 "
@@ -173,6 +173,19 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(tmp_path, damaged):
     synthetic.make(tmp_path, "linearizability", 300)
     (tmp_path / damaged).write_bytes(b"{[\xff: not this")
     assert any(damaged in text and ("damaged" in text or "cut off" in text) for text in report(tmp_path).text)
+
+
+def test_threads_and_nodes_of_another_versions_run_are_still_known(tmp_path):
+    synthetic.make(tmp_path, "valid", 300, lanes=7)
+    path = tmp_path / "run.yaml"
+    path.write_text(path.read_text() + "a_field_of_the_future: {}\n")
+    run = folder.read(tmp_path)
+    assert run.lanes() == 7
+    assert run.nodes() == list(synthetic.NODES)
+    path.unlink()
+    run = folder.read(tmp_path)
+    assert run.lanes() == len({op.process for op in run.ops if op.process != NEMESIS})
+    assert run.nodes() == list(synthetic.NODES)
 
 
 def test_what_is_no_run_gets_one_line(tmp_path):
