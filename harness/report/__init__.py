@@ -6,9 +6,12 @@
 | `words` | values, times, numbers and anomaly types as a reader sees them |
 | `faults` | the faults of a run: when, on whom, evidence, bit or not |
 | `roles` | roles, terms and outages of each node over time, from the trace |
-| `anomalies` | each anomaly with the ops that prove it, in words, as table and as a small timeline |
+| `rows` | what proves an anomaly, row by row, in words |
+| `mini` | the small timeline of an anomaly |
+| `anomalies` | each anomaly with all that is shown of it |
 | `verdict` | the verdict and its one sentence; how to replay; facts of the run |
 | `columns` | the ops as compact columns for the browser: varints, deflate, base64 |
+| `run` | the report of a run |
 | `page` | templates, style and script put together into one file |
 | `campaign` | the report of a campaign |
 
