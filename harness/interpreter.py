@@ -7,6 +7,7 @@ new one, ``concurrency`` higher, takes its place.
 from __future__ import annotations
 
 from collections.abc import Callable
+
 from checkers.history import Op
 from harness.caller import Caller
 from harness.recorder import Recorder

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from harness.recorder import Recorder
 from harness.runtime import Mailbox, Runtime
 from harness.streams import Streams
-from nemeses.fault import Fault
+from nemeses.fault import Fault, Trigger
 from nemeses.port import FaultPort
 from nemeses.registry import get
 from nemeses.schedule import Schedule
@@ -15,23 +17,32 @@ from nemeses.schedule import Schedule
 MS = 1_000_000
 
 
+class Waiting(msgspec.Struct):
+    """A fault that waits for its event: ``left`` more of them have to come."""
+
+    trigger: Trigger
+    mailbox: Mailbox
+    left: int
+
+
 class Triggers:
     """Tells waiting faults of trace events. ``observe`` is one of the world's observers."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[str, dict[str, Any], Mailbox]] = []
+        self._waiting: list[Waiting] = []
 
-    def wait_for(self, kind: str, where: dict[str, Any], mailbox: Mailbox) -> None:
-        self._waiting.append((kind, where, mailbox))
+    def wait_for(self, trigger: Trigger, mailbox: Mailbox) -> None:
+        self._waiting.append(Waiting(trigger, mailbox, trigger.nth))
 
     def observe(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None:
         del index, time
-        if not self._waiting:
-            return
-        for waiting in [w for w in self._waiting if w[0] == kind]:
-            if all(data.get(name) == value for name, value in waiting[1].items()):
-                self._waiting.remove(waiting)
-                waiting[2].put(node)
+        for waiting in self._waiting:
+            if waiting.trigger.matches(kind, data):
+                waiting.left -= 1
+                if not waiting.left:
+                    waiting.mailbox.put(node)
+        if self._waiting:
+            self._waiting = [w for w in self._waiting if w.left > 0]
 
 
 class NemesisDriver:
@@ -88,7 +99,7 @@ class NemesisDriver:
         trigger = fault.trigger
         assert trigger is not None
         mailbox = self._runtime.mailbox()
-        self._triggers.wait_for(trigger.kind, trigger.where, mailbox)
+        self._triggers.wait_for(trigger, mailbox)
         fired = await self._runtime.receive(mailbox, self._origin_ns + fault.stop_ms * MS)
         if fired is not None:
             await self._runtime.sleep_until(self._runtime.now() + trigger.delay_ms * MS)

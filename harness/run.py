@@ -59,6 +59,8 @@ class Plan(msgspec.Struct):
 
     spec: RunSpec
     workload: Workload
+    nemesis: list[str]
+    """families that this seed plays: all of the specification's, or the swarm's share"""
     schedule: Schedule
     streams: Streams
 
@@ -109,15 +111,21 @@ def make_plan(spec: RunSpec, schedule: Schedule | None = None) -> Plan:
     """Everything that follows from the seed before the first event. ``schedule`` replaces the planned one."""
     check_spec(spec)
     streams = Streams(spec.seed, spec.overrides)
-    if schedule is None:
+    nemesis = spec.nemesis
+    if schedule is not None:
+        nemesis = sorted({fault.family for fault in schedule.faults})
+    else:
+        if spec.swarm:
+            swarm = streams.stream("swarm")
+            nemesis = swarm.shuffle(nemesis)[: 1 + swarm.below(spec.swarm)]
         schedule = plan(
-            spec.nemesis,
+            nemesis,
             spec.node_names(),
             int(spec.time_limit * 1000),
             int(spec.interval * 1000),
             streams.stream("schedule"),
         )
-    return Plan(spec, _workload(spec), schedule, streams)
+    return Plan(spec, _workload(spec), nemesis, schedule, streams)
 
 
 def execute(
@@ -257,7 +265,7 @@ def _checker_options(planned: Plan) -> dict[str, Any]:
     spec = planned.spec
     return {
         "nodes": spec.node_names(),
-        "nemesis": list(spec.nemesis) or sorted({f.family for f in planned.schedule.faults}),
+        "nemesis": planned.nemesis,
         "concurrency": spec.clients(),
         "workload": spec.workload,
         **spec.options.get("checker", {}),

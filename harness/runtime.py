@@ -18,12 +18,14 @@ class Mailbox(Protocol):
 
 class Runtime(Protocol):
     def now(self) -> int:
-        """ns since the start of the run"""
+        """Ns since the start of the run"""
         ...
 
     async def sleep_until(self, time_ns: int) -> None: ...
 
-    async def call(self, client: str, node: str, body: dict[str, Any], msg_id: int, timeout_ns: int) -> dict[str, Any]:
+    async def call(
+        self, client: str, node: str, body: dict[str, Any], msg_id: int, timeout_ns: int
+    ) -> dict[str, Any]:
         """Send a request as ``client``; the reply's body, or None's kin: raises CallTimeoutError.
 
         Error replies are returned as bodies (``type: error``): their meaning is the caller's business.

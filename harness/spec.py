@@ -28,6 +28,9 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     bug: str | None = None
     workload: str = "register"
     nemesis: list[str] = []
+    swarm: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
+    """each seed draws its own share of ``nemesis``, at most so many of the names (swarm testing, Groce et al.,
+    ISSTA 2012); 0: all of them"""
     interval: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 1.0
     """mean seconds from one fault's start to the next one's, for each family"""
     nodes: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 5
@@ -35,7 +38,9 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """seconds of the main phase; healing, quiet period and final reads come after it"""
     quiet: Annotated[float, msgspec.Meta(ge=0, le=600)] = 2.0
     """seconds between the last heal and the final reads"""
-    concurrency: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]*n?$")] | Annotated[int, msgspec.Meta(ge=1)] = "2n"
+    concurrency: (
+        Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]*n?$")] | Annotated[int, msgspec.Meta(ge=1)]
+    ) = "2n"
     rate: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 200.0
     op_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 1.0
     seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 1

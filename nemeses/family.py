@@ -113,19 +113,21 @@ class Family(msgspec.Struct, frozen=True):
         return next((s for s in self.shapes if s.name == name), None)
 
 
-def on_new_leader(prelude: Callable[[Slot], Fault], wait_ms: int) -> Bout:
+def on_new_leader(
+    prelude: Callable[[Slot], Fault], wait_ms: int, delay_ms_max: int = 40, leaders: int = 1
+) -> Bout:
     """A prelude that brings about an election, then the fault, on the node that wins it, just after it has.
 
-    ``wait_ms``: how long after the prelude an election may still be on its way.
+    ``wait_ms``: how long after the prelude an election may still be on its way. With ``leaders`` the fault meets as
+    many in a row, each for itself.
     """
 
     def bout(family: str, shape: Shape, slot: Slot) -> list[Fault]:
         first = prelude(slot)
-        return [
-            first,
+        return [first] + [
             Fault(
                 start_ms=first.stop_ms,
-                stop_ms=first.stop_ms + wait_ms,
+                stop_ms=first.stop_ms + wait_ms * nth,
                 family=family,
                 shape=shape.name,
                 target=weighted(slot.stream, shape.targets),
@@ -133,10 +135,12 @@ def on_new_leader(prelude: Callable[[Slot], Fault], wait_ms: int) -> Bout:
                 trigger=Trigger(
                     kind="role",
                     where=dict(NEW_LEADER),
-                    delay_ms=slot.stream.between(0, 40),
+                    nth=nth,
+                    delay_ms=slot.stream.between(0, delay_ms_max),
                     hold_ms=max(LENGTH_MS_MIN, slot.length_ms),
                 ),
-            ),
+            )
+            for nth in range(1, leaders + 1)
         ]
 
     return bout

@@ -14,12 +14,14 @@ Target: TypeAlias = str | tuple[str, ...]
 class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Act when a trace event comes: of this ``kind``, with these fields in its data (docs/formats.md).
 
+    Of the events since ``start_ms`` it is the ``nth`` that counts.
     ``delay_ms`` later the fault acts, and then stays for ``hold_ms`` at least, though its ``stop_ms`` has
     passed.
     """
 
     kind: str
     where: dict[str, Any] = {}
+    nth: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     delay_ms: Milliseconds = 0
     hold_ms: Milliseconds = 0
 

@@ -62,13 +62,13 @@ class FaultPort(Protocol):
     nodes: tuple[str, ...]
 
     def now(self) -> int:
-        """ns since the start of the run"""
+        """Ns since the start of the run"""
         ...
 
     async def sleep_until(self, time_ns: int) -> None: ...
 
     def leader(self) -> str | None:
-        """the node that last said it became leader and has not stepped down or died, if known"""
+        """The node that last said it became leader and has not stepped down or died, if known"""
         ...
 
     async def cut(self, links: Iterable[Link]) -> int:

@@ -1,7 +1,7 @@
 """The network between simulated nodes: one object for each directed link.
 
 A frame is judged where it arrives: a link that is cut then refuses it, so frames in flight are lost too, as
-behind a firewall rule. Delays are drawn for each frame, so frames overtake one another.
+behind a firewall rule. A frame under a rule may overtake others and be overtaken.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ordinary one-way delay of every link, in microseconds.
 
     ``dist``: ``constant`` (mean), ``uniform`` (from min to 2 * mean - min), ``exponential`` (min plus an
-    exponential of mean - min).
+    exponential of mean - min, cut off at six times that). Frames of a link stay in order, as on a connection, unless a rule says otherwise.
     """
 
     dist: str = "uniform"
@@ -56,6 +56,7 @@ class SimLink:
 
     __slots__ = (
         "_exponential",
+        "_last",
         "_min",
         "_rule_stream",
         "_span",
@@ -87,6 +88,8 @@ class SimLink:
         spread = (latency.mean_us - latency.min_us) * US
         self._exponential = spread if latency.dist == "exponential" else 0
         self._span = 2 * spread + 1 if latency.dist == "uniform" else 1
+        self._last = 0
+        """when the latest frame arrives"""
         self.cuts = 0
         self.rules: tuple[LinkRule, ...] = ()
         self.delivered = 0
@@ -97,11 +100,15 @@ class SimLink:
         world, bits = self._world, self._stream.bits()
         delay = self._min + (bits * self._span >> 64)
         if self._exponential:
-            delay += exponential(bits, self._exponential)
+            delay += min(exponential(bits, self._exponential), 6 * self._exponential)
         if self.rules:
             self._send_by_rules(message, delay)
         else:
-            world.at(world.time + delay, self._arrive, message)
+            time = world.time + delay
+            if time < self._last:
+                time = self._last
+            self._last = time
+            world.at(time, self._arrive, message)
 
     def _send_by_rules(self, message: Any, delay: int) -> None:
         """Each rule may lose, delay, hold back and double the frame."""

@@ -82,6 +82,7 @@ class Raft:
         self.next: dict[str, int] = {}
         self.match: dict[str, int] = {}
         self.match_at_tick: dict[str, int] = {}
+        self.last_at_tick = 0
         self.unstored: deque[tuple[int, int]] = deque()
         self.term_start = 0
         self.pending: dict[tuple[str, int], str | None] = {}
@@ -295,14 +296,15 @@ class Raft:
         self.next[peer] = first + len(entries)
 
     def _tick(self) -> None:
-        """The leader's heartbeat. A peer without progress since the last tick gets its entries again."""
+        """The leader's heartbeat. A peer that made no progress on what it lacked at the last tick gets it again."""
         for peer in self.peers:
             match = self.match[peer]
-            if match == self.match_at_tick[peer] and match < self.log.last_index:
+            if match == self.match_at_tick[peer] and match < self.last_at_tick:
                 self.next[peer] = max(match + 1, min(self.next[peer], self.term_start))
                 self._replicate(peer)
             self.match_at_tick[peer] = match
             self._out.append(Send(peer, Heartbeat(self.term, self.round, min(match, self.commit))))
+        self.last_at_tick = self.log.last_index
         self._out.append(self._heartbeat_timer)
 
     def _on_append(self, src: str, m: Append) -> None:
