@@ -16,10 +16,15 @@ from typing import Any, get_args
 import msgspec
 
 from checkers.result import Verdict
-from harness.decode import decode, load_yaml
+from harness.decode import decode, load_yaml, one_line
 from harness.errors import UsageError
 from harness.spec import EnvName, RunSpec
 from harness.store import DROPPED, RUN_FILE, SUMS_FILE, Store, file_sha256, read_sums
+from nemeses.schedule import Schedule
+
+SCHEDULE_FILE = "schedule.yaml"
+COMPARED = (SCHEDULE_FILE, *DROPPED)
+"""files of a simulated run that must come out the same: its plan and its record"""
 
 LINE_MAX = 400
 """characters of a differing line that are shown"""
@@ -91,8 +96,9 @@ def replay(folder: Path, store: Store) -> Replayed:
     check_spec(spec)
     recorded = recorded_verdict(folder)
     if spec.env != "sim":
+        schedule = _schedule(folder)
         live = store.new(spec.name, spec.seed)
-        outcome = execute(spec, live)
+        outcome = execute(spec, live, schedule=schedule)
         return Replayed(
             spec=spec, recorded=recorded, replayed=outcome.verdict, identical=None, folder=str(live)
         )
@@ -104,12 +110,23 @@ def replay(folder: Path, store: Store) -> Replayed:
             recorded=recorded,
             replayed=outcome.verdict,
             identical=True,
-            sums={name: file_sha256(again / name) for name in DROPPED},
+            sums={name: file_sha256(again / name) for name in COMPARED},
             other_build=load_spec(again)[1].get("sources") != made_by.get("sources"),
             folder=str(folder),
         )
         compare(folder, again, result)
     return result
+
+
+def _schedule(folder: Path) -> Schedule | None:
+    """The faults as recorded; None where the run ended before it had any written."""
+    path = folder / SCHEDULE_FILE
+    if not path.is_file():
+        return None
+    try:
+        return Schedule.load(path)
+    except (ValueError, OSError) as e:
+        raise UsageError(one_line(str(e) if str(path) in str(e) else f"{path}: {e}")) from e
 
 
 def compare(folder: Path, again: Path, result: Replayed) -> None:
@@ -118,7 +135,7 @@ def compare(folder: Path, again: Path, result: Replayed) -> None:
     Where the record was dropped its sums are compared, and files that are the same are put back.
     """
     sums = read_sums(folder)
-    for name in DROPPED:
+    for name in COMPARED:
         kept = (folder / name).is_file()
         known = file_sha256(folder / name) if kept else sums.get(name, "")
         if not known and (folder / SUMS_FILE).is_file() and not (again / name).is_file():

@@ -31,7 +31,7 @@ def test_identical(call: Call, folder: Path) -> None:
     for name in (str(folder), "latest", f"{folder.parent.name}/{folder.name}", str(folder / "run.yaml")):
         called = call("replay", name)
         assert called.code == {"valid": 0, "unknown": 2}[verdict], called
-        assert called.out.count("identical: ") == 2
+        assert called.out.count("identical: ") == 3
         assert "NOT" not in called.out
 
 
@@ -53,6 +53,15 @@ def test_one_changed_byte(call: Call, folder: Path, name: str) -> None:
     assert "the traces agree up to step" in called.out
     assert "a defect of splitbrain itself" in called.out
     assert not called.err
+
+
+def test_another_plan(call: Call, folder: Path) -> None:
+    path = folder / "schedule.yaml"
+    path.write_text(re.sub(r"stop_ms: (\d+)", lambda m: f"stop_ms: {int(m[1]) + 1}", path.read_text(), count=1))
+    called = call("replay", str(folder))
+    assert called.code == 255
+    assert "NOT identical: schedule.yaml" in called.out
+    assert "first difference: schedule.yaml, line" in called.out
 
 
 def test_a_record_that_ends_early(call: Call, folder: Path) -> None:
@@ -165,7 +174,7 @@ def test_an_iteration_over_a_set_is_located(
         replayed = python(PLANTED, hash_seed, what, "replay", folder)
         codes.add(replayed.returncode)
         if what == "sound":
-            assert replayed.stdout.count("identical: ") == 2
+            assert replayed.stdout.count("identical: ") == 3
         elif replayed.returncode == 255:
             assert "first difference: " in replayed.stdout
             assert "the traces agree up to step" in replayed.stdout
