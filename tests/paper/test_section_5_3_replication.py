@@ -235,3 +235,13 @@ def test_5_3_logs_match():
     cluster.tick("n4")
     cluster.tick("n4")
     assert len({values_of(cluster.core(n)) for n in names(5)}) == 1
+
+
+def test_5_3_an_acknowledgement_of_an_earlier_term_counts_for_nothing():
+    """What it speaks of may have been replaced since."""
+    one = One(3, term=2, terms=(1, 2))
+    one.elect()
+    one.receive("n1", Appended(2, ok=True, index=3))
+    assert one.core.commit == 0
+    one.receive("n1", Appended(3, ok=True, index=3))
+    assert one.core.commit == 3

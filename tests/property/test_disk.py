@@ -157,3 +157,21 @@ def test_a_rename_that_was_not_synced_leaves_the_old_file():
     files.rename("wal.tmp", "wal")
     files.lose_power(Streams(1).stream("power"))
     assert files.read("wal") == b"old"
+
+
+def test_an_overwrite_that_was_synced_survives_and_one_that_was_not_may_not():
+    found = set()
+    for seed in range(40):
+        file = SimFile()
+        file.data += b"aaaa"
+        file.begin_sync()
+        file.finish_sync()
+        for fresh, synced in ((b"bb", True), (b"cc", False)):
+            file.undo.append((0, bytes(file.data[:2])))
+            file.data[:2] = fresh
+            if synced:
+                file.begin_sync()
+                file.finish_sync()
+        file.lose_power(Streams(seed).stream("power"))
+        found.add(bytes(file.data))
+    assert found == {b"bbaa", b"ccaa"}

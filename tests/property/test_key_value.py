@@ -26,7 +26,8 @@ REQUESTS = st.one_of(
             "txn": st.lists(
                 st.one_of(
                     st.tuples(st.just("r"), KEYS, st.none()),
-                    st.tuples(st.sampled_from(["w", "append"]), KEYS, st.integers(0, 9)),
+                    st.tuples(st.just("w"), KEYS, st.one_of(st.none(), st.integers(0, 9))),
+                    st.tuples(st.just("append"), KEYS, st.integers(0, 9)),
                 ).map(list),
                 max_size=5,
             ),

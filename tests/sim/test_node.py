@@ -209,3 +209,23 @@ def test_a_timer_rings_within_its_range_and_not_always_at_the_same_time():
     assert min(delays) >= 20
     assert max(delays) <= 41
     assert len(delays) > 5
+
+
+def test_a_sync_that_began_before_a_crash_stores_nothing_for_the_next_life():
+    stage = Stage()
+    times = {}
+
+    async def scene(cluster):
+        cluster.spawn(_ignore(stage.ask("n0", "write", text="a")))
+        await stage.sleep(3)
+        await cluster.kill("n0")
+        await cluster.start("n0")
+        await stage.ask("n0", "write", text="b", timeout_ms=100)
+        times["answered"] = cluster.now()
+
+    stage.play(scene)
+    started = stage.of("started", "n0")[1][0]
+    stored = [time for time, *_ in stage.of("stored", "n0")]
+    assert len(stored) == 1
+    assert stored[0] >= started + 5 * MS
+    assert times["answered"] > stored[0]
