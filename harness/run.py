@@ -23,6 +23,7 @@ from harness.environment import Cluster, capabilities, drive_of
 from harness.errors import UsageError, nearest
 from harness.interpreter import Interpreter
 from harness.nemesis import NemesisDriver, Triggers
+from harness.options import check_options
 from harness.provenance import made_by
 from harness.recorder import Recorder
 from harness.spec import SECOND, RunSpec
@@ -82,6 +83,11 @@ def check_spec(spec: RunSpec) -> None:
                 f"nemesis: {family!r} cannot be done in environment {spec.env!r}; it can do {', '.join(sorted(able))}"
             )
     drive_of(spec)
+    check_options(spec, _workload(spec))
+    try:
+        _planned_faults(msgspec.structs.replace(spec, swarm=0), Streams(spec.seed))
+    except ValueError as e:
+        raise UsageError(f"nemesis: {e}") from e
 
 
 def _workload(spec: RunSpec) -> Workload:
@@ -107,24 +113,29 @@ def _system(spec: RunSpec) -> None:
         raise UsageError(f"options.config: {e}") from e
 
 
+def _planned_faults(spec: RunSpec, streams: Streams) -> tuple[list[str], Schedule]:
+    """The families that a seed plays, and when. Raises ValueError for a shape that cannot be planned."""
+    nemesis = spec.nemesis
+    if spec.swarm:
+        swarm = streams.stream("swarm")
+        nemesis = swarm.shuffle(nemesis)[: 1 + swarm.below(spec.swarm)]
+    return nemesis, plan(
+        nemesis,
+        spec.node_names(),
+        int(spec.time_limit * 1000),
+        int(spec.interval * 1000),
+        streams.stream("schedule"),
+    )
+
+
 def make_plan(spec: RunSpec, schedule: Schedule | None = None) -> Plan:
     """Everything that follows from the seed before the first event. ``schedule`` replaces the planned one."""
     check_spec(spec)
     streams = Streams(spec.seed, spec.overrides)
-    nemesis = spec.nemesis
     if schedule is not None:
         nemesis = sorted({fault.family for fault in schedule.faults})
     else:
-        if spec.swarm:
-            swarm = streams.stream("swarm")
-            nemesis = swarm.shuffle(nemesis)[: 1 + swarm.below(spec.swarm)]
-        schedule = plan(
-            nemesis,
-            spec.node_names(),
-            int(spec.time_limit * 1000),
-            int(spec.interval * 1000),
-            streams.stream("schedule"),
-        )
+        nemesis, schedule = _planned_faults(spec, streams)
     return Plan(spec, _workload(spec), nemesis, schedule, streams)
 
 
