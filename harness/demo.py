@@ -9,6 +9,7 @@ one) it must fail.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,15 @@ STRIDE = 1_000_003
 SEED_BOUND = 1 << 63
 
 FAULTS = ["partition", "kill", "pause"]
+
+
+def command() -> str:
+    """How ``splitbrain`` is called here: as it is on the path, else where it is installed."""
+    if shutil.which("splitbrain"):
+        return "splitbrain"
+    path = Path(sys.executable).with_name("splitbrain")
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _argument(text: str) -> int:
@@ -111,7 +121,7 @@ class Demo:
     def _run(self, spec: RunSpec) -> tuple[Outcome, Path]:
         check_spec(spec)
         folder = self.store.new(spec.name, spec.seed)
-        say(f"   seed {spec.seed}; again: splitbrain replay {folder}")
+        say(f"   seed {spec.seed}; again: {command()} replay {folder}")
         outcome = execute(spec, folder)
         figures = outcome.summary
         counts = f"{figures.get('ok', 0):,} of {figures.get('operations', 0):,} operations succeeded"
@@ -123,7 +133,7 @@ class Demo:
 
     def _keep(self, folder: Path, spec: RunSpec) -> None:
         self.pages.append(str(folder / "report.html"))
-        self.commands.append(f"splitbrain replay {folder}")
+        self.commands.append(f"{command()} replay {folder}")
         if spec.env != "sim":
             return
         result = replay(folder, self.store)
