@@ -19,6 +19,7 @@ from harness.campaign import Campaign, Keep, Planned, baselines, digest
 from harness.entry import Entry, Figures, figures
 from harness.errors import UsageError
 from harness.gate import Judgement, judge
+from harness.hunt import Hunt, hunts
 from harness.jobs import Failure, Job, Pool, attempt, blank
 from harness.junit import junit
 from harness.store import CAMPAIGN_FILE, Store, slug, utc_now, write_atomic
@@ -54,7 +55,9 @@ class GateState(msgspec.Struct):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """``campaign.json``; ``state`` is ``running`` until the end; ``trend`` ends with this one."""
+    """``campaign.json``; ``state`` is ``running`` until the end; ``hunts``: cells that must be caught;
+    ``trend`` ends with this one.
+    """
 
     format: Literal[1] = 1
     name: str
@@ -66,19 +69,23 @@ class State(msgspec.Struct, kw_only=True):
     code: int
     gate: GateState
     figures: Figures
+    hunts: list[Hunt] = []
     runs: list[Entry]
     baseline: list[Entry]
     trend: list[Figures]
 
 
 class _Lane:
-    """Runs that wait. An ``exclusive`` one (a cell that must be caught) makes one at a time, until caught."""
+    """Runs that wait. An ``exclusive`` one (a cell that must be caught) makes one at a time, until all that was
+    wanted of it was seen.
+    """
 
     def __init__(self, *, live: bool, exclusive: bool) -> None:
         self.waiting: deque[Planned] = deque()
         self.live = live
         self.exclusive = exclusive
         self.busy = 0
+        self.made: list[Entry] = []
 
     def take(self) -> Planned | None:
         if not self.waiting or (self.exclusive and self.busy):
@@ -88,7 +95,10 @@ class _Lane:
 
     def back(self, entry: Entry) -> None:
         self.busy -= 1
-        if self.exclusive and entry.caught:
+        if not self.exclusive:
+            return
+        self.made.append(entry)
+        if all(hunt.caught for hunt in hunts(self.made)):
             self.waiting.clear()
 
 
@@ -235,6 +245,7 @@ class Conductor:
             code=judgement.code,
             gate=GateState(judgement.passed, judgement.lines),
             figures=total,
+            hunts=hunts(runs),
             runs=runs,
             baseline=baseline,
             trend=trend,

@@ -25,7 +25,8 @@ class Bite(msgspec.Struct):
 
 class Entry(msgspec.Struct, kw_only=True):
     """``folder`` is relative to the campaign's. ``failed``: the harness itself spoiled the run.
-    ``caught``: invalid, and where a bug was planted, by the checker that should (``caught_by`` lists all).
+    ``anomalies``: each type that was found, as ``checker:type``. ``wanted``: those of them that must be seen where
+    a bug was planted, ``caught_by`` those that were. ``caught``: invalid, by one of the wanted if there are any.
 
     ``operations`` counts invocations of clients with their completions, ``ok`` those that succeeded.
     ``history_sha256`` and ``trace_sha256`` are what a replay must reproduce (simulation).
@@ -45,6 +46,7 @@ class Entry(msgspec.Struct, kw_only=True):
     verdict: Verdict
     why: str = ""
     anomalies: list[str] = []
+    wanted: list[str] = []
     caught: bool = False
     caught_by: list[str] = []
     operations: int = 0

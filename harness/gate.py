@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from harness.entry import Entry, Figures, figures
+from harness.hunt import hunts, told
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -71,14 +72,8 @@ def judge(gate: Gate, entries: Sequence[Entry], baseline: Sequence[Entry], missi
             total.unknown <= gate.unknown, f"unknown runs {total.unknown}, at most {gate.unknown}", UNKNOWN
         )
         _measures(gate, total, demand)
-    for cell, members in _cells(entries):
-        caught = [e for e in members if e.caught]
-        runs = _runs(len(members))
-        if caught:
-            by = ", ".join(caught[0].caught_by)
-            demand(True, f"{cell} caught with seed {caught[0].seed} by {by}, in {runs}", OK)
-        else:
-            demand(False, f"{cell} caught in none of {runs}", INVALID)
+    for hunt in hunts(entries):
+        demand(hunt.caught, told(hunt), INVALID)
     if not entries:
         demand(False, "nothing ran", UNKNOWN)
     # a defect of the harness outweighs all; else what is invalid outweighs what is unknown
@@ -108,15 +103,6 @@ def _measures(gate: Gate, total: Figures, demand: Callable[[bool, str, int], Non
             f"at least {wanted[family]:g}",
             UNKNOWN,
         )
-
-
-def _cells(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
-    """The cells that must be caught, each with its name and its runs in order."""
-    cells: dict[int, list[Entry]] = {}
-    for entry in sorted(entries, key=lambda e: e.number):
-        if entry.expect == "invalid":
-            cells.setdefault(entry.cell, []).append(entry)
-    return [(f"{e[0].group}: {e[0].bug or e[0].system}".removeprefix(": "), e) for e in cells.values()]
 
 
 def _runs(n: int) -> str:

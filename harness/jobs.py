@@ -54,10 +54,10 @@ def make(job: Job) -> Entry:
     entry = blank(job)
     entry.verdict = outcome.verdict
     entry.why = why(outcome.results, outcome.verdict)
-    entry.anomalies = sorted({a.type for r in outcome.results for a in r.anomalies})
-    entry.caught_by = [r.checker for r in outcome.results if r.verdict == "invalid"]
-    wanted = BUGS[spec.bug].caught_by if spec.bug else ""
-    entry.caught = entry.verdict == "invalid" and (not wanted or wanted in entry.caught_by)
+    entry.anomalies = sorted({f"{r.checker}:{a.type}" for r in outcome.results for a in r.anomalies})
+    if entry.verdict == "invalid":
+        entry.caught_by = [sign for sign in entry.anomalies if not entry.wanted or sign in entry.wanted]
+        entry.caught = bool(entry.caught_by) or not entry.wanted
     figures = outcome.summary
     entry.operations = int(figures.get("operations", 0))
     entry.ok = int(figures.get("ok", 0))
@@ -93,6 +93,7 @@ def blank(job: Job) -> Entry:
         nemesis=list(spec.nemesis),
         env=spec.env,
         verdict="unknown",
+        wanted=[":".join(sign) for sign in BUGS[spec.bug].caught_by] if spec.bug else [],
         replay=f"splitbrain replay {job.folder}",
     )
 

@@ -53,7 +53,7 @@ class AcknowledgesBeforeSync(Raft):
 
 
 class Bug(msgspec.Struct, frozen=True):
-    """``caught_by``: the checker and the anomaly that should catch it; ``fault``: the family that exposes it.
+    """``caught_by``: (checker, anomaly), all of which should show it; ``fault``: the families that expose it.
 
     ``client_symptom``: the history alone, without the trace, must show it.
     """
@@ -62,29 +62,34 @@ class Bug(msgspec.Struct, frozen=True):
     number: int
     defect: str
     core: type[Raft]
-    caught_by: str
+    caught_by: tuple[tuple[str, str], ...]
     fault: str
     client_symptom: bool
 
+
+NO_ORDER = ("linearizability", "nonlinearizable")
+TWO_LEADERS = ("raft-invariants", "ElectionSafety")
+INCOMPLETE_LEADER = ("raft-invariants", "LeaderCompleteness")
+NOT_DURABLE = ("raft-invariants", "CommittedIsDurable")
 
 BUGS: dict[str, Bug] = {
     bug.name: bug
     for bug in (
         Bug("vote-not-persisted", 1, "term and vote are not written to disk", VoteNotPersisted,
-            "linearizability", "kill, power-loss", client_symptom=True),
+            (TWO_LEADERS, NO_ORDER), "kill, power-loss", client_symptom=True),
         Bug("commits-earlier-terms", 2, "entries of earlier terms are committed by counting replicas (Figure 8)",
-            CommitsEarlierTerms, "raft-invariants", "kill, partition", client_symptom=False),
+            CommitsEarlierTerms, (INCOMPLETE_LEADER,), "kill, partition", client_symptom=False),
         Bug("always-truncates", 5, "AppendEntries always truncates the log at its first entry",
-            AlwaysTruncates, "raft-invariants", "link", client_symptom=False),
+            AlwaysTruncates, (NOT_DURABLE,), "link", client_symptom=False),
         Bug("index-before-term", 6, "a vote compares the last index before the last term",
-            IndexBeforeTerm, "raft-invariants", "partition", client_symptom=False),
+            IndexBeforeTerm, (INCOMPLETE_LEADER,), "partition", client_symptom=False),
         Bug("short-read-quorum", 7, "a read asks one node fewer than a majority",
-            ShortReadQuorum, "linearizability", "partition", client_symptom=True),
+            ShortReadQuorum, (NO_ORDER,), "partition", client_symptom=True),
         Bug("reads-before-own-commit", 8, "a new leader serves reads before it committed in its own term",
-            ReadsBeforeOwnCommit, "linearizability", "kill, partition", client_symptom=True),
+            ReadsBeforeOwnCommit, (NO_ORDER,), "kill, partition", client_symptom=True),
         Bug("no-sessions", 18, "a repeated request is executed again",
-            NoSessions, "linearizability", "link, partition", client_symptom=True),
+            NoSessions, (NO_ORDER,), "link, partition", client_symptom=True),
         Bug("acknowledges-before-sync", 19, "entries are acknowledged before they are synced",
-            AcknowledgesBeforeSync, "linearizability", "power-loss", client_symptom=True),
+            AcknowledgesBeforeSync, (NO_ORDER, NOT_DURABLE), "power-loss", client_symptom=True),
     )
 }  # fmt: skip

@@ -20,11 +20,14 @@ from harness.cli.run import check_plan
 from harness.conduct import Conductor
 from harness.entry import Entry
 from harness.errors import UsageError, nearest
+from harness.hunt import Hunt, hunts
 from harness.table import progress
 from nodes.bugs import BUGS, Bug
 
 CAMPAIGN = Path(harness.__file__).parent.parent / "campaigns" / "planted-bugs.yaml"
 
+MONITOR = "raft-invariants:"
+"""signs that only the trace can show"""
 
 HEAD = ("bug", "no", "defect", "caught by", "fault", "seeds", "history alone", "without faults")
 
@@ -57,7 +60,11 @@ def bugs(
     judgement = conductor.run(jobs or os.cpu_count() or 1)
     runs = conductor.state.runs
     names = dict.fromkeys(run.spec.bug or "" for run in planned)
-    rows = [_row(BUGS[name], [e for e in runs if e.bug == name], conductor.folder) for name in names]
+    rows = []
+    for name in names:
+        own = [e for e in runs if e.bug == name]
+        # a bug may be hunted in more than one cell
+        rows += [_row(BUGS[name], hunt, own, conductor.folder) for hunt in hunts(own)]
     for line in columns([HEAD, *rows]):
         say(line)
     for line in judgement.lines:
@@ -66,19 +73,23 @@ def bugs(
     return judgement.code
 
 
-def _row(bug: Bug, entries: Sequence[Entry], folder: Path) -> tuple[str, ...]:
-    hunted = [e for e in entries if e.expect == "invalid"]
-    caught = next((e for e in hunted if e.caught), None)
+def _row(bug: Bug, hunt: Hunt, entries: Sequence[Entry], folder: Path) -> tuple[str, ...]:
+    seen = [(sign, seed) for sign, seed in hunt.seeds.items() if seed is not None]
+    missed = [f"NOT by {sign}" for sign, seed in hunt.seeds.items() if seed is None]
+    by_history = next(
+        (e for e in entries if e.cell == hunt.cell and any(not s.startswith(MONITOR) for s in e.caught_by)),
+        None,
+    )
     calm = [e for e in entries if e.expect == "valid"]
     clean = sum(e.verdict == "valid" for e in calm)
     return (
         bug.name,
         str(bug.number),
         bug.defect,
-        ", ".join(caught.caught_by) if caught else "NOT CAUGHT",
+        ", ".join([*(f"{sign} (seed {seed})" for sign, seed in seen), *missed]),
         bug.fault,
-        str(len(hunted)) if caught else f"more than {len(hunted)}",
-        _alone(folder / caught.folder / "history.jsonl") if caught and bug.client_symptom else "",
+        str(hunt.runs) if hunt.caught else f"more than {hunt.runs}",
+        _alone(folder / by_history.folder / "history.jsonl") if by_history and bug.client_symptom else "",
         f"{clean} of {len(calm)} valid" if calm else "",
     )
 

@@ -52,7 +52,7 @@ def _bugs() -> Rows:
     from nodes.bugs import BUGS  # noqa: PLC0415
 
     return [
-        (b.name, str(b.number), f"{b.defect} (caught by {b.caught_by} under {b.fault})")
+        (b.name, str(b.number), f"{b.defect} (under {b.fault}; {', '.join(map(':'.join, b.caught_by))})")
         for b in BUGS.values()
     ]
 

@@ -7,6 +7,7 @@ running, or that an earlier version wrote, has a page too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -52,9 +53,8 @@ def campaign_report(folder: Path) -> Path:
     gate = state.get("gate") if isinstance(state.get("gate"), dict) else {}
     assert isinstance(gate, dict)
     baseline = state.get("baseline")
-    caught = {
-        _cell(run) for run in runs if run.get("expect") == "invalid" and run.get("verdict") == "invalid"
-    }
+    hunted = [hunt for hunt in _list(state.get("hunts")) if isinstance(hunt, dict)]
+    caught = {hunt.get("cell") for hunt in hunted if hunt.get("caught") is True}
     rows = [_row(run, folder, caught) for run in runs]
     kept, dropped = _kept(rows)
     passed = gate.get("passed") is True and state.get("state") != "running"
@@ -66,14 +66,15 @@ def campaign_report(folder: Path) -> Path:
         started=str(state.get("started", "not known")),
         passed=passed,
         running=state.get("state") == "running",
-        sentence=sentence(runs),
+        sentence=sentence(runs, hunted),
         lines=[str(line) for line in _list(gate.get("lines"))],
-        cells=_cells(runs),
+        cells=_cells(runs, caught),
+        hunts=_hunts(hunted),
         families=_families(runs),
         rows=kept,
         dropped=dropped,
         total=len(rows),
-        baseline=[_row(run, folder, set()) for run in _list(baseline) if isinstance(run, dict)],
+        baseline=[_row(run, folder, frozenset()) for run in _list(baseline) if isinstance(run, dict)],
         trend=_trend(state.get("trend")),
         bars=_bars(state.get("trend")),
     )
@@ -98,11 +99,14 @@ def _list(v: Any) -> list[Any]:
     return v if isinstance(v, list) else []
 
 
-def _expected(run: dict[str, Any]) -> bool:
-    return not run.get("failed") and run.get("verdict") == run.get("expect", "valid")
+def _expected(run: dict[str, Any], caught: AbstractSet[Any]) -> bool:
+    """Whether a run came out as it must; one of a cell that must be caught does when its cell was."""
+    if run.get("failed"):
+        return False
+    return run.get("cell") in caught if run.get("expect") == "invalid" else run.get("verdict") == "valid"
 
 
-def sentence(runs: Sequence[dict[str, Any]]) -> str:
+def sentence(runs: Sequence[dict[str, Any]], hunted: Sequence[dict[str, Any]]) -> str:
     """What happened, in one sentence, without the gate's own word at its front."""
     if not runs:
         return "no run has ended yet."
@@ -111,21 +115,20 @@ def sentence(runs: Sequence[dict[str, Any]]) -> str:
     operations = sum(_int(run.get("operations")) for run in runs)
     ok = sum(_int(run.get("ok")) for run in runs)
     share = f", {100 * ok / operations:.1f} % of them ok" if operations else ""
-    hunts = [run for run in runs if run.get("expect") == "invalid"]
-    bugs = sorted({str(run.get("bug")) for run in hunts})
-    caught = sorted({str(run.get("bug")) for run in hunts if run.get("verdict") == "invalid"})
-    hunted = f"; {len(caught)} of {words.count(len(bugs), 'planted bug')} caught" if hunts else ""
+    caught = sum(hunt.get("caught") is True for hunt in hunted)
+    bugs = "planted bug" if all(hunt.get("bug") for hunt in hunted) else "broken system"
+    hunting = f"; {caught} of {words.count(len(hunted), bugs)} caught" if hunted else ""
     failed = sum(bool(run.get("failed")) for run in runs)
     spoiled = f"; the harness itself failed in {failed}" if failed else ""
     head = f"{words.count(len(runs), 'run')}: {words.listing(parts)}"
-    return f"{head}; {words.count(operations, 'operation')}{share}{hunted}{spoiled}."
+    return f"{head}; {words.count(operations, 'operation')}{share}{hunting}{spoiled}."
 
 
 def _int(v: Any) -> int:
     return v if isinstance(v, int) else 0
 
 
-def _row(run: dict[str, Any], folder: Path, caught: set[tuple[str, str, str, str]]) -> Row:
+def _row(run: dict[str, Any], folder: Path, caught: AbstractSet[Any]) -> Row:
     operations, ok = _int(run.get("operations")), _int(run.get("ok"))
     path = str(run.get("folder", ""))
     there = bool(path) and (folder / path / "report.html").is_file()
@@ -141,7 +144,7 @@ def _row(run: dict[str, Any], folder: Path, caught: set[tuple[str, str, str, str
         nemesis=_nemesis(run),
         env=str(run.get("env", "")),
         verdict=str(run.get("verdict", "unknown")),
-        expected=_expected(run) or (run.get("expect") == "invalid" and _cell(run) in caught),
+        expected=_expected(run, caught),
         why=words.shorten(str(run.get("why") or ""), 400),
         anomalies=""
         if run.get("verdict") == "valid"
@@ -176,7 +179,9 @@ def _cell(run: dict[str, Any]) -> tuple[str, str, str, str]:
     return system, str(run.get("workload", "")), _nemesis(run), str(run.get("env", ""))
 
 
-def _cells(runs: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str, dict[str, int], bool]]:
+def _cells(
+    runs: Sequence[dict[str, Any]], caught: AbstractSet[Any]
+) -> list[tuple[str, str, str, str, dict[str, int], bool]]:
     """Runs by what was combined: (system, workload, nemesis, environment, runs by verdict, as expected)."""
     cells: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for run in runs:
@@ -185,17 +190,23 @@ def _cells(runs: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, str, dic
         (
             *key,
             {verdict: sum(run.get("verdict") == verdict for run in cells[key]) for verdict in VERDICTS},
-            _met(cells[key]),
+            all(_expected(run, caught) for run in cells[key]),
         )
         for key in sorted(cells)
     ]
 
 
-def _met(runs: Sequence[dict[str, Any]]) -> bool:
-    """A cell whose bug must be caught is met by one run that caught it; any other by all of its runs."""
-    if all(run.get("expect") == "invalid" for run in runs):
-        return any(_expected(run) for run in runs)
-    return all(_expected(run) for run in runs)
+def _hunts(hunted: Sequence[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str]], int, bool]]:
+    """(cell, (what had to be seen, the first seed that showed it or nothing), runs, caught)."""
+    out = []
+    for hunt in hunted:
+        seeds = hunt.get("seeds")
+        signs = [
+            (str(sign).replace(":", ": "), "" if seed is None else str(seed))
+            for sign, seed in (seeds.items() if isinstance(seeds, dict) else ())
+        ]
+        out.append((str(hunt.get("name", "")), signs, _int(hunt.get("runs")), hunt.get("caught") is True))
+    return out
 
 
 def _families(runs: Sequence[dict[str, Any]]) -> list[tuple[str, int, int, int, str]]:

@@ -10,15 +10,24 @@ import msgspec
 import pytest
 
 import harness.run
-from checkers.result import Result, Verdict
+from checkers.result import Anomaly, Result, Verdict
 from harness.run import Outcome
 from harness.spec import RunSpec
 
 Judge = Callable[[RunSpec], Verdict]
 
 
-def install(monkeypatch: pytest.MonkeyPatch, judge: Judge) -> list[RunSpec]:
-    """Runs are judged by ``judge``, which may raise; returns the specs that were executed, in order."""
+def _no_order(_: RunSpec) -> tuple[str, str]:
+    return "linearizability", "nonlinearizable"
+
+
+def install(
+    monkeypatch: pytest.MonkeyPatch, judge: Judge, sign: Callable[[RunSpec], tuple[str, str]] = _no_order
+) -> list[RunSpec]:
+    """Runs are judged by ``judge``, which may raise; returns the specs that were executed, in order.
+
+    ``sign``: the checker and the anomaly of an invalid run.
+    """
     made: list[RunSpec] = []
 
     def execute(spec: RunSpec, folder: Path, **_: Any) -> Outcome:
@@ -28,7 +37,8 @@ def install(monkeypatch: pytest.MonkeyPatch, judge: Judge) -> list[RunSpec]:
         (folder / "run.yaml").write_bytes(msgspec.yaml.encode(spec))
         (folder / "history.jsonl").write_text(f'{{"index":0,"time":{spec.seed}}}\n')
         (folder / "trace.jsonl").write_text("")
-        results = [Result(verdict, "linearizability", why="because")]
+        checker, anomaly = sign(spec) if verdict == "invalid" else ("linearizability", "")
+        results = [Result(verdict, checker, [Anomaly(anomaly)] if anomaly else [], "because")]
         (folder / "results.json").write_bytes(
             msgspec.json.encode({"verdict": verdict, "seed": spec.seed, "results": results, "summary": {}})
         )

@@ -113,8 +113,25 @@ def test_a_cell_stops_when_it_is_caught(call: Call, monkeypatch: pytest.MonkeyPa
         *(("no-sessions", n) for n in (1, 2, 3)),
         *(("always-truncates", n) for n in (1, 2, 3, 4, 5)),
     ]
-    assert "met: no-sessions caught with seed 3 by linearizability, in 3 runs" in out
-    assert "NOT MET: always-truncates caught in none of 5 runs" in out
+    assert "met: no-sessions caught by linearizability:nonlinearizable with seed 3, in 3 runs" in out
+    assert "NOT MET: always-truncates: raft-invariants:CommittedIsDurable seen in none of 5 runs" in out
+    state = read_state(newest())
+    assert state is not None
+    assert [(hunt.bug, hunt.caught, hunt.runs) for hunt in state.hunts] == [
+        ("no-sessions", True, 3),
+        ("always-truncates", False, 5),
+    ]
+
+
+def test_a_hunt_goes_on_until_all_that_is_wanted_was_seen(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs = {2: ("linearizability", "nonlinearizable"), 4: ("raft-invariants", "CommittedIsDurable")}
+    made = install(monkeypatch, lambda s: "invalid" if s.seed in signs else "valid", lambda s: signs[s.seed])
+    code, out = run(call, EXPECTED.replace("no-sessions, always-truncates", "acknowledges-before-sync"))
+    assert code == 0, out
+    assert [s.seed for s in made] == [1, 2, 3, 4]
+    assert "nonlinearizable with seed 2, raft-invariants:CommittedIsDurable with seed 4, in 4 runs" in out
 
 
 def test_trends_go_on_from_one_execution_to_the_next(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,11 @@ import pytest
 
 from harness.entry import Entry
 from harness.gate import Gate, judge
+from harness.hunt import hunts
 from tests.cli.entries import entry
+
+NO_ORDER = "linearizability:nonlinearizable"
+NOT_DURABLE = "raft-invariants:CommittedIsDurable"
 
 DEMANDS: list[tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]], int]] = [
     # gate, runs that meet it, runs that do not, exit code then
@@ -63,17 +67,41 @@ def test_the_baseline_must_be_valid() -> None:
 
 
 def test_what_must_be_caught() -> None:
-    missed = entry(0, expect="invalid", verdict="valid", bug="no-sessions")
-    by_another = entry(1, expect="invalid", verdict="invalid", bug="no-sessions", caught_by=["stats"])
-    caught = entry(
-        1, expect="invalid", verdict="invalid", bug="no-sessions", caught=True, caught_by=["linearizability"]
-    )
+    hunt: dict[str, Any] = {"expect": "invalid", "bug": "no-sessions", "wanted": [NO_ORDER]}
+    missed = entry(0, **hunt)
+    by_another = entry(1, **hunt, verdict="invalid", anomalies=["stats:nothing-succeeded"])
+    caught = entry(1, **hunt, verdict="invalid", anomalies=[NO_ORDER], caught=True, caught_by=[NO_ORDER])
     assert judge(Gate(), [missed, caught], [], 0).code == 0
     assert judge(Gate(), [missed, by_another], [], 0).code == 1
     assert judge(Gate(), [missed], [], 0).code == 1
     # a second cell is not served by the first one's catch
-    other = entry(2, cell=2, expect="invalid", verdict="valid", bug="always-truncates")
+    other = entry(2, cell=2, expect="invalid", bug="always-truncates", wanted=[NOT_DURABLE])
     assert judge(Gate(), [missed, caught, other], [], 0).code == 1
+
+
+def test_all_that_is_wanted_of_a_bug_must_be_seen() -> None:
+    hunt: dict[str, Any] = {"expect": "invalid", "verdict": "invalid", "wanted": [NO_ORDER, NOT_DURABLE]}
+    by_trace = entry(0, **hunt, caught=True, caught_by=[NOT_DURABLE])
+    by_history = entry(1, **hunt, caught=True, caught_by=[NO_ORDER])
+    both = judge(Gate(), [by_trace, by_history], [], 0)
+    assert both.code == 0
+    assert both.lines == [
+        (
+            "met: raft caught by linearizability:nonlinearizable with seed 2, "
+            "raft-invariants:CommittedIsDurable with seed 1, in 2 runs"
+        )
+    ]
+    half = judge(Gate(), [by_trace, entry(1, **hunt, caught=True, caught_by=[NOT_DURABLE])], [], 0)
+    assert half.code == 1
+    assert half.lines == [
+        (
+            "NOT MET: raft: linearizability:nonlinearizable seen in none of 2 runs "
+            "(but raft-invariants:CommittedIsDurable with seed 1)"
+        )
+    ]
+    (hunted,) = hunts([by_history, by_trace])
+    assert hunted.caught
+    assert hunted.seeds == {NO_ORDER: 2, NOT_DURABLE: 1}
 
 
 def test_unknown_runs_on_the_way_to_a_catch_do_not_count() -> None:

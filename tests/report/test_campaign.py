@@ -67,14 +67,23 @@ def test_an_unexpected_run_comes_first_and_marks_its_combination(tmp_path):
 
 
 def test_a_hunt_is_met_by_one_catch_and_its_other_seeds_are_no_surprise(tmp_path):
-    hunt = {"bug": "amnesia", "expect": "invalid"}
-    caught = [entry(**hunt), entry(**hunt, verdict="invalid", seed=2)]
-    page = write(tmp_path, caught)
+    runs = [
+        entry(**fields, bug="amnesia", expect="invalid", cell=4) for fields in ({}, {"verdict": "invalid"})
+    ]
+    hunt = {"cell": 4, "name": "hunt: amnesia", "bug": "amnesia", "runs": 2}
+    seen = hunt | {"caught": True, "seeds": {"a:X": 1, "b:Y": 2}}
+    page = write(tmp_path, runs, hunts=[seen])
     assert "1 of 1 planted bug caught" in page
     assert '<tr data-state="surprise">' not in page
-    missed = write(tmp_path, caught[:1])
+    assert "a: X (seed 1), b: Y (seed 2)" in page
+    # invalid, but not all that should have seen it did: what the gate does not accept, the page does not either
+    missed = write(tmp_path, runs, hunts=[hunt | {"caught": False, "seeds": {"a:X": 1, "b:Y": None}}])
     assert "0 of 1 planted bug caught" in missed
-    assert missed.count('<tr data-state="surprise">') == 1
+    assert missed.count('<tr data-state="surprise">') == 2
+    assert 'a: X (seed 1), b: Y <b class="tag invalid">not seen</b>' in missed
+    # another cell's catch does not serve
+    other = write(tmp_path, runs, hunts=[seen | {"cell": 5}])
+    assert other.count('<tr data-state="surprise">') == 2
 
 
 def test_runs_with_a_page_are_linked_and_others_are_not(tmp_path):
