@@ -94,10 +94,10 @@ def mutation(stream: Stream) -> tuple[str, list[str]]:
     if stream.chance(300_000):
         return mutated_text(text, stream), flags
     data = yaml.safe_load(text)
-    for _ in range(stream.between(1, 2)):
-        if isinstance(data, dict) and data:
-            stream.choice(CHANGES)(data, stream)
     try:
+        for _ in range(stream.between(1, 2)):
+            if isinstance(data, dict) and data:
+                stream.choice(CHANGES)(data, stream)
         return yaml.safe_dump(data, allow_unicode=True), flags
     except RecursionError:  # swapped into itself
         return "name: c\nruns: &a [*a]\n", flags

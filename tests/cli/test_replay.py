@@ -57,7 +57,9 @@ def test_one_changed_byte(call: Call, folder: Path, name: str) -> None:
 
 def test_another_plan(call: Call, folder: Path) -> None:
     path = folder / "schedule.yaml"
-    path.write_text(re.sub(r"stop_ms: (\d+)", lambda m: f"stop_ms: {int(m[1]) + 1}", path.read_text(), count=1))
+    path.write_text(
+        re.sub(r"stop_ms: (\d+)", lambda m: f"stop_ms: {int(m[1]) + 1}", path.read_text(), count=1)
+    )
     called = call("replay", str(folder))
     assert called.code == 255
     assert "NOT identical: schedule.yaml" in called.out
