@@ -7,6 +7,7 @@
 | module | what |
 |---|---|
 | history, result, record | ops and their files; verdicts and anomalies; what a checker may look at |
+| well_formed | whether a history is one at all |
 | operations, words, faults | ops paired to operations; words for people; faults and phases of a history |
 | registry | every checker by name, and the door for those of other packages |
 | linearizability, models | one total order that explains every key, for any sequential model |

@@ -25,6 +25,7 @@ BUILT_IN: dict[str, str] = {
     "set-full": "checkers.sets:SetFull",
     "stats": "checkers.stats:Stats",
     "unique-ids": "checkers.echo:UniqueIds",
+    "well-formed": "checkers.well_formed:WellFormed",
 }
 """name -> ``module:factory``, imported when asked for"""
 

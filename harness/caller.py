@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from harness.runtime import Runtime
 from workloads.port import CallError, CallTimeoutError
 
 MS = 1_000_000
@@ -17,6 +16,21 @@ RETRIED = frozenset({0, 1, 11, 13})
 """codes after which another attempt, at another node, may fare better"""
 
 
+class Wire(Protocol):
+    """What calls need of harness.runtime.Runtime."""
+
+    def now(self) -> int: ...
+    async def sleep_until(self, time_ns: int) -> None: ...
+    async def call(
+        self, client: str, node: str, body: dict[str, Any], msg_id: int, timeout_ns: int
+    ) -> dict[str, Any]: ...
+
+
+def client_name(process: int | str) -> str:
+    """The name under which a process speaks to nodes."""
+    return f"c{process}"
+
+
 class Caller:
     """The calls of one process. A request is identified by the process and ``msg_id``.
 
@@ -26,7 +40,7 @@ class Caller:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: Wire,
         nodes: tuple[str, ...],
         process: int,
         timeout_ns: int,
@@ -35,7 +49,7 @@ class Caller:
     ) -> None:
         self._runtime = runtime
         self._nodes = nodes
-        self._client = f"c{process}"
+        self._client = client_name(process)
         self._timeout_ns = timeout_ns
         self._attempt_ns = timeout_ns // 4 if sessions else timeout_ns
         self._sessions = sessions

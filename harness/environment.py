@@ -56,6 +56,7 @@ def drive_sim(
     del folder
     cluster = SimCluster(spec, SYSTEMS[spec.system], streams, trace, observers)
     cluster.drive(main(cluster))
+    cluster.audit()
     world = cluster.world
     return {"delivered": world.delivered, "steps": world.steps, "hash": world.hash, "virtual_ns": world.time}
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from checkers.history import Op
 from harness.caller import Caller
-from harness.recorder import Recorder
+from harness.ledger import Sink
 from harness.runtime import Runtime
 from harness.streams import Stream
 from workloads.generators import PENDING, Context, Gen
@@ -27,7 +27,7 @@ class Interpreter:
         self,
         workload: Workload,
         runtime: Runtime,
-        recorder: Recorder,
+        recorder: Sink,
         nodes: tuple[str, ...],
         threads: int,
         caller: Callable[[int], Caller],

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from harness.recorder import Recorder
+from harness.ledger import Ledger
 from harness.runtime import Mailbox, Runtime
 from harness.streams import Streams
 from nemeses.fault import Fault, Trigger
@@ -53,7 +53,7 @@ class NemesisDriver:
         schedule: Schedule,
         runtime: Runtime,
         port: FaultPort,
-        recorder: Recorder,
+        recorder: Ledger,
         streams: Streams,
         triggers: Triggers,
     ) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from checkers.history import NEMESIS, Op, encode
+from checkers.history import Op, encode
 
 
 class Recorder:
@@ -15,6 +14,7 @@ class Recorder:
     """
 
     def __init__(self, path: Path, *, unbuffered: bool) -> None:
+        self.path = path
         self.ops: list[Op] = []
         self._unbuffered = unbuffered
         self._file = path.open("wb")
@@ -26,10 +26,6 @@ class Recorder:
         if self._unbuffered:
             self._file.flush()
         return op
-
-    def nemesis(self, time: int, f: str, value: dict[str, Any]) -> Op:
-        """An op of the nemesis: it is information, never an operation of a client."""
-        return self.record(Op(-1, time, NEMESIS, "info", f, value=value))
 
     def close(self) -> None:
         self._file.close()

@@ -18,10 +18,14 @@ from checkers import registry as checkers
 from checkers.raft_invariants import RaftInvariants
 from checkers.record import Checker, Record
 from checkers.result import Result, Verdict, merge
+from checkers.well_formed import WellFormed
+from harness.audit import Attempts, Outcomes, Tally, uncovered, unhealed, unseen, vacuous
 from harness.caller import Caller
+from harness.decode import one_line
 from harness.environment import Cluster, capabilities, drive_of
-from harness.errors import UsageError, nearest
+from harness.errors import HarnessError, UsageError, nearest
 from harness.interpreter import Interpreter
+from harness.ledger import Ledger
 from harness.nemesis import NemesisDriver, Triggers
 from harness.options import check_options
 from harness.provenance import made_by
@@ -149,7 +153,8 @@ def execute(
 ) -> Outcome:
     """Run ``spec`` and write its folder. ``on_progress(now_ns, ops)`` is called now and then.
 
-    Raises UsageError before anything is written; what a failing run recorded stays readable.
+    Raises UsageError before anything is written, and HarnessError where the harness's own books do not agree
+    (harness/audit.py); what a failing run recorded stays readable.
     """
     started = time.perf_counter()
     planned = make_plan(spec, schedule)
@@ -157,9 +162,10 @@ def execute(
     write_atomic(folder / RUN_FILE, msgspec.yaml.encode({**msgspec.to_builtins(spec), "made_by": made_by()}))
     planned.schedule.dump(folder / "schedule.yaml")
     recorder = Recorder(folder / "history.jsonl", unbuffered=spec.env != "sim")
-    triggers, elections = Triggers(), Elections()
+    ledger = Ledger(recorder)
+    triggers, elections, tally = Triggers(), Elections(), Tally()
     monitors = monitors_of(spec)
-    observers = [elections.observe, triggers.observe, *(m.observe for m in monitors)]
+    observers = [tally.observe, elections.observe, triggers.observe, *(m.observe for m in monitors)]
     trace_path = folder / "trace.jsonl"
     try:
         with trace_path.open("wb") as trace:
@@ -169,13 +175,17 @@ def execute(
                 planned.streams,
                 trace,
                 observers,
-                partial(conduct, planned, recorder, triggers, on_progress),
+                partial(conduct, planned, ledger, triggers, on_progress),
             )
     finally:
         recorder.close()
     ran = time.perf_counter()
+    trust(ledger.discrepancy(recorder.ops, recorder.path))
+    trust(WellFormed().check(Record(recorder.ops, options={"whole": True})).why)
     record = Record(recorder.ops, TraceFile(trace_path), spec.node_names(), _checker_options(planned))
     results = judge(planned.workload, record, monitors)
+    trust(unseen(tally, trace_path, results))
+    trust(uncovered(results, recorder.ops))
     verdict = merge(results)
     summary = {
         "operations": sum(op.type == "invoke" for op in recorder.ops),
@@ -205,7 +215,7 @@ def execute(
 
 async def conduct(
     planned: Plan,
-    recorder: Recorder,
+    ledger: Ledger,
     triggers: Triggers,
     on_progress: Callable[[int, int], None] | None,
     cluster: Cluster,
@@ -214,23 +224,24 @@ async def conduct(
     spec, workload, streams = planned.spec, planned.workload, planned.streams
     nodes = cluster.nodes
     sessions = spec.bin is None and SYSTEMS[spec.system].sessions
-    caller = partial(Caller, cluster, nodes, timeout_ns=int(spec.op_timeout * SECOND), sessions=sessions)
+    attempts = Attempts(cluster)
+    caller = partial(Caller, attempts, nodes, timeout_ns=int(spec.op_timeout * SECOND), sessions=sessions)
     interpreter = Interpreter(
         workload,
         cluster,
-        recorder,
+        Outcomes(ledger, attempts, workload.reads),
         nodes,
         spec.clients(),
         lambda process: caller(process=process),
         streams.stream("generator"),
     )
-    driver = NemesisDriver(planned.schedule, cluster, cluster, recorder, streams, triggers)
+    driver = NemesisDriver(planned.schedule, cluster, cluster, ledger, streams, triggers)
     await cluster.start_all()
     if workload.setup is not None:
         setup = caller(process=SETUP_PROCESS)
         for node, body in workload.setup(nodes):
             await setup(node, body)
-    recorder.nemesis(cluster.now(), "phase", {"name": "main"})
+    ledger.nemesis(cluster.now(), "phase", {"name": "main"})
     faults = cluster.mailbox()
     ended = cluster.mailbox()
 
@@ -241,7 +252,7 @@ async def conduct(
     async def progress() -> None:
         assert on_progress is not None
         while not len(ended):
-            on_progress(cluster.now(), len(recorder.ops))
+            on_progress(cluster.now(), len(ledger))
             await cluster.sleep_until(cluster.now() + SECOND // 5)
 
     cluster.spawn(play())
@@ -251,10 +262,12 @@ async def conduct(
     await interpreter.run(time_limit(int(spec.time_limit * SECOND), main))
     await cluster.receive(faults, None)
     await cluster.sleep_until(cluster.now() + int(spec.quiet * SECOND))
-    recorder.nemesis(cluster.now(), "phase", {"name": "final"})
+    ledger.nemesis(cluster.now(), "phase", {"name": "final"})
+    quiet = cluster.links()
     if workload.final is not None:
         await interpreter.run(workload.final(spec.options.get("workload", {})))
     ended.put(True)
+    trust(unhealed(ledger.faults, await cluster.observe(), quiet, cluster.links()))
 
 
 SETUP_PROCESS = 1_000_000_000
@@ -269,7 +282,24 @@ def monitors_of(spec: RunSpec) -> list[Monitor]:
 def judge(workload: Workload, record: Record, monitors: Sequence[Monitor]) -> list[Result]:
     """Every checker's result: the workload's, bite and availability, and the monitors' that watched already."""
     found: list[Checker] = [checkers.create(name) for name in (*workload.checkers, "bite")]
-    return [checker.check(record) for checker in found] + [m.result() for m in monitors]
+    results = [judged(checker.name, partial(checker.check, record)) for checker in found]
+    return results + [judged("a monitor", monitor.result) for monitor in monitors]
+
+
+def judged(name: str, check: Callable[[], Result]) -> Result:
+    """A checker's result. What it cannot judge (ValueError) is unknown; whatever else it raises is its defect."""
+    try:
+        return vacuous(check())
+    except ValueError as e:
+        return Result("unknown", name, why=f"it could not judge this history: {one_line(str(e))}")
+    except Exception as e:
+        raise HarnessError(f"checker {name}: {type(e).__name__}: {one_line(str(e))}") from e
+
+
+def trust(discrepancy: str) -> None:
+    """Raises HarnessError where one of the harness's accounts contradicts another: no verdict follows then."""
+    if discrepancy:
+        raise HarnessError(discrepancy)
 
 
 def _checker_options(planned: Plan) -> dict[str, Any]:

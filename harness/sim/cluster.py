@@ -8,7 +8,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
+from harness.sim.books import balance, leaked
 from harness.sim.network import Latency, SimLink
 from harness.sim.node import DiskLatency, SimNode
 from harness.sim.tasks import EXPIRED, SimMailbox, Task, Tasks, Wake, wait
@@ -43,6 +44,14 @@ class OutgoingLinks(dict[str, SimLink]):
         return link
 
 
+class Grip(msgspec.Struct):
+    """What a handle holds: links under a rule, or cut, with what each had delivered by then."""
+
+    links: list[SimLink]
+    rule: LinkRule | None
+    delivered: list[int]
+
+
 class SimCluster:
     """The members of a system in one world. Nothing happens but through ``drive``."""
 
@@ -61,8 +70,9 @@ class SimCluster:
         self.tasks = Tasks(self.world)
         self._leader: str | None = None
         self._waiting: dict[tuple[str, int], Wake] = {}
-        self._handles: dict[int, tuple[list[SimLink], LinkRule | None]] = {}
+        self._handles: dict[int, Grip] = {}
         self._next_handle = 0
+        self._holds = dict.fromkeys(self.nodes, 0)
         self._client_stream = streams.stream("client-link")
         latency = option(spec, "latency", Latency)
         disk = option(spec, "disk", DiskLatency)
@@ -94,6 +104,11 @@ class SimCluster:
         finally:
             self.tasks.close()
             self.world.flush()
+
+    def audit(self) -> None:
+        """Raises HarnessError where frames were made or lost without an entry."""
+        if wrong := balance(self.world, self._nodes):
+            raise HarnessError(f"network: {wrong}")
 
     # --- the runtime port ---------------------------------------------------------------------------------
 
@@ -175,18 +190,20 @@ class SimCluster:
         return self._handle(chosen, rule)
 
     async def release(self, handle: int) -> None:
-        links, rule = self._handles.pop(handle)
-        for link in links:
-            if rule is None:
+        grip = self._handles.pop(handle)
+        if grip.rule is None and (leak := leaked(grip.links, grip.delivered)):
+            raise HarnessError(f"network: {leak}")
+        for link in grip.links:
+            if grip.rule is None:
                 link.cuts -= 1
             else:
                 rules = list(link.rules)
-                rules.remove(rule)
+                rules.remove(grip.rule)
                 link.rules = tuple(rules)
 
     def _handle(self, links: list[SimLink], rule: LinkRule | None) -> int:
         self._next_handle += 1
-        self._handles[self._next_handle] = (links, rule)
+        self._handles[self._next_handle] = Grip(links, rule, [link.delivered for link in links])
         return self._next_handle
 
     async def kill(self, node: str) -> None:
@@ -202,10 +219,19 @@ class SimCluster:
             self._nodes[node].start()
 
     async def pause(self, node: str) -> None:
-        self._nodes[node].pause()
+        """Nothing for a dead node. Of a node that stands still already: it will take one resume more."""
+        member = self._nodes[node]
+        if member.up:
+            self._holds[node] = self._holds[node] + 1 if member.paused else 1
+            member.pause()
 
     async def resume(self, node: str) -> None:
-        self._nodes[node].resume()
+        """Take back one pause; the last one lets it go on. Death takes back all of them."""
+        member = self._nodes[node]
+        if member.paused:
+            self._holds[node] -= 1
+            if not self._holds[node]:
+                member.resume()
 
     async def set_clock(self, node: str, offset_ns: int, rate_ppm: int) -> None:
         self._nodes[node].set_clock(offset_ns, rate_ppm)

@@ -66,6 +66,9 @@ class SimLink:
         "cuts",
         "deliver",
         "delivered",
+        "doubled",
+        "dst",
+        "lost",
         "refused",
         "rules",
         "src",
@@ -81,6 +84,7 @@ class SimLink:
     ) -> None:
         self._world = world
         self.src = src
+        self.dst = dst
         self.deliver = deliver
         self._stream: Stream = world.streams.stream("link", f"{src}>{dst}")
         self._rule_stream: Stream = world.streams.stream("link-rule", f"{src}>{dst}")
@@ -95,6 +99,10 @@ class SimLink:
         self.delivered = 0
         self.refused = 0
         self.altered = 0
+        self.lost = 0
+        """frames that a rule lost"""
+        self.doubled = 0
+        """frames that a rule added"""
 
     def send(self, message: Any) -> None:
         world, bits = self._world, self._stream.bits()
@@ -105,8 +113,7 @@ class SimLink:
             self._send_by_rules(message, delay)
         else:
             time = world.time + delay
-            if time < self._last:
-                time = self._last
+            time = max(time, self._last)
             self._last = time
             world.at(time, self._arrive, message)
 
@@ -117,6 +124,8 @@ class SimLink:
         for rule in self.rules:
             if rule.loss_ppm and draw.chance(rule.loss_ppm):
                 self.altered += 1
+                self.lost += copies
+                self.doubled += copies - 1
                 return
             extra = rule.delay_us + (draw.below(rule.jitter_us + 1) if rule.jitter_us else 0)
             if rule.reorder_ppm and draw.chance(rule.reorder_ppm):
@@ -127,6 +136,7 @@ class SimLink:
             altered = altered or extra > 0
             delay += extra * US
         self.altered += altered
+        self.doubled += copies - 1
         world = self._world
         for copy in range(copies):
             gap = mix(draw.count + copy) % (delay + 1) if copy else 0

@@ -73,6 +73,10 @@ class SimNode:
         self.paused = False
         self.stalled = 0
         self.lost_bytes = 0
+        self.sent = 0
+        """frames given to links"""
+        self.received = 0
+        """frames that came from links"""
         self.panic: str | None = None
         self._world = world
         self._build = build
@@ -180,6 +184,7 @@ class SimNode:
     # --- events -------------------------------------------------------------------------------------------
 
     def receive(self, src: str, message: Any) -> None:
+        self.received += 1
         self._accept(Receive(src, message))
 
     def request(self, client: str, msg_id: int, body: dict[str, Any]) -> None:
@@ -216,6 +221,7 @@ class SimNode:
         if after is not None and after > self._stored_token:
             self._held.append((after, effect))
         else:
+            self.sent += 1
             self.links[effect.to].send(effect.message)
 
     def _answer(self, effect: Reply) -> None:

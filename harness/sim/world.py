@@ -7,7 +7,7 @@ their first divergence, and each trace line carries it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from typing import Any, BinaryIO
 
@@ -44,6 +44,10 @@ class World:
         """Have ``call(a, b)`` happen at ``time``, after everything already planned for that time."""
         self._sequence = sequence = self._sequence + 1
         heappush(self._heap, (time, sequence, call, a, b))
+
+    def planned(self) -> Iterator[Callable[[Any, Any], None]]:
+        """The calls still to come, in no order that means anything."""
+        return (entry[2] for entry in self._heap)
 
     def run(self, done: Callable[[], bool]) -> None:
         """Take steps until ``done()``; it is asked after each step. An empty heap is a deadlock: RuntimeError."""
