@@ -20,39 +20,26 @@ entry. The trace tells what a node has in memory; a restart tells what its disk 
 on disk when the node died never left the node, so a vote lost in a restart counts as given only when its
 candidate could not have won without it.
 
+An entry is named by its identity, ``client:msg_id``, and where the history is at hand by the operation that it
+is (checkers/requests.py).
+
 This runs beside a simulation: one dispatch by kind, no allocation per event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from checkers._raft_mirror import INDEX_BITS, NO_VOTE, Entries, Mirror
+from checkers.history import Op
 from checkers.record import Record, TraceEvent
+from checkers.requests import named, resolve
 from checkers.result import Anomaly, Result
 from checkers.words import listing, seconds
 
 KEPT_MAX = 5
 """anomalies kept of each type; the rest are counted"""
-
-INDEX_BITS = 40
-"""(index, term) as one integer: term << INDEX_BITS | index"""
-
-
-class _Node:
-    """What the trace said of one node."""
-
-    __slots__ = ("commit", "lead_term", "lost_votes", "name", "owed", "term", "terms", "votes")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.terms: list[int] = []  # of the entries 1, 2, ... of its log
-        self.term = 0
-        self.commit = 0
-        self.lead_term = 0  # the term it leads now, else 0
-        self.votes: dict[int, str] = {}  # term -> candidate
-        self.lost_votes: dict[int, str] = {}  # votes that a restart did not bring back
-        self.owed = 0  # committed entries up to here were truncated and not yet put back
 
 
 class RaftInvariants:
@@ -64,13 +51,13 @@ class RaftInvariants:
         self._reset(nodes)
 
     def _reset(self, nodes: tuple[str, ...]) -> None:
-        self._nodes = {name: _Node(name) for name in nodes}
+        self._nodes = {name: Mirror(name) for name in nodes}
         self._all = list(self._nodes.values())
         self._majority = len(nodes) // 2 + 1
         self._leaders: dict[int, tuple[str, int, int]] = {}  # term -> node, trace index, time
-        self._ids: dict[int, str] = {}  # (index, term) -> identity of the entry
-        self._prevs: dict[int, int] = {}  # (index, term) -> term of the entry before it
-        self._committed: list[int] = []  # terms of the committed entries
+        self._entries = entries = Entries()
+        self._ids, self._prevs = entries.ids, entries.prevs
+        self._committed, self._commits = entries.committed, entries.commits
         self._committed_at: dict[int, int] = {}  # term of the node that said so -> highest committed index
         self._applied: dict[int, tuple[int, str, int]] = {}  # index -> entry's term, node, trace index
         self._states: dict[int, tuple[Any, str, int]] = {}  # index -> state's hash, node, trace index
@@ -78,7 +65,7 @@ class RaftInvariants:
         self._counts: dict[str, int] = {}
         self._events = 0
         self._gap = ""
-        self._handlers: dict[str, Callable[[_Node, int, int, dict[str, Any]], None]] = {
+        self._handlers: dict[str, Callable[[Mirror, int, int, dict[str, Any]], None]] = {
             "started": self._started,
             "role": self._role,
             "vote": self._vote,
@@ -108,11 +95,14 @@ class RaftInvariants:
         """Whether any property was violated so far."""
         return bool(self._anomalies)
 
-    def result(self) -> Result:
-        """The verdict so far. A trace without events of a Raft core is unknown, and so is one with holes."""
+    def result(self, history: Sequence[Op] = ()) -> Result:
+        """The verdict so far. A trace without events of a Raft core is unknown, and so is one with holes.
+
+        With the ``history`` of the same run, anomalies about entries tell which operations these are.
+        """
         for n in self._all:
             if n.owed:
-                self._settle(n, -1, -1)
+                self._settle(n)
         coverage = {
             "events": self._events,
             "nodes": len(self._all),
@@ -123,7 +113,7 @@ class RaftInvariants:
         }
         if self._anomalies:
             why = "violated: " + ", ".join(sorted(self._counts))
-            return Result("invalid", self.name, list(self._anomalies), why, coverage)
+            return Result("invalid", self.name, resolve(self._anomalies, history), why, coverage)
         if self._gap:
             return Result("unknown", self.name, why=self._gap, coverage=coverage)
         if not self._events:
@@ -140,7 +130,7 @@ class RaftInvariants:
         for e in record.trace:
             if e.node in self._nodes:
                 observe(e.index, e.time, e.node, e.kind, e.data)
-        return self.result()
+        return self.result(record.history)
 
     def _report(self, kind: str, trace_indexes: list[int], explanation: str, **data: Any) -> None:
         count = self._counts.get(kind, 0)
@@ -151,7 +141,7 @@ class RaftInvariants:
 
     # --- elections ----------------------------------------------------------------------------------------
 
-    def _raise_term(self, n: _Node, term: int, index: int, time: int) -> None:
+    def _raise_term(self, n: Mirror, term: int, index: int, time: int) -> None:
         if term < n.term:
             self._report(
                 "MonotonicTerm",
@@ -162,9 +152,9 @@ class RaftInvariants:
             )
         n.term = term
 
-    def _role(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+    def _role(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:
         if n.owed:
-            self._settle(n, index, time)
+            self._settle(n)
         term = data["term"]
         if term != n.term:
             self._raise_term(n, term, index, time)
@@ -184,66 +174,72 @@ class RaftInvariants:
                 term=term,
                 nodes=[known[0], n.name],
             )
-        self._check_election(term, n.name, index, time)
+        self._check_election(term, n.name, time)
         self._check_completeness(n, term, index, time)
 
-    def _check_completeness(self, n: _Node, term: int, index: int, time: int) -> None:
+    def _check_completeness(self, n: Mirror, term: int, index: int, time: int) -> None:
         needed = max((i for t, i in self._committed_at.items() if t < term), default=0)
         terms, committed = n.terms, self._committed
         if needed and (len(terms) < needed or terms[needed - 1] != committed[needed - 1]):
+            first = self._entries.held(n.terms, needed) + 1
             have = (
                 f"its log ends at index {len(terms)}"
-                if len(terms) < needed
-                else f"its log has an entry of term {terms[needed - 1]} there"
+                if len(terms) < first
+                else f"its log has {self._entries.name(first, terms[first - 1])} at index {first}"
             )
+            lost, entries = self._entries.span(first, needed)
+            event, by = self._entries.committed_by(first)
             self._report(
                 "LeaderCompleteness",
-                [index],
-                f"{n.name} became leader of term {term} at {seconds(time)} without the entry of index "
-                f"{needed} "
-                f"and term {committed[needed - 1]}, which was committed in an earlier term: {have}",
+                [event, index],
+                f"{n.name} became leader of term {term} at {seconds(time)} without {lost} which {by} had "
+                f"committed in an earlier term: {have}",
                 node=n.name,
                 term=term,
-                index=needed,
+                index=first,
+                entries=entries,
             )
 
-    def _vote(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+    def _vote(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:
         term, candidate = data["term"], data["for"]
         if term != n.term:
             self._raise_term(n, term, index, time)
-        before = n.votes.setdefault(term, candidate)
-        if before != candidate:
-            self._double_vote(n, term, before, candidate, index, time)
-        elif n.lost_votes and n.lost_votes.get(term, candidate) != candidate and term in self._leaders:
-            self._check_election(term, self._leaders[term][0], index, time)
+        vote = (candidate, index)
+        before = n.votes.setdefault(term, vote)
+        if before[0] != candidate:
+            self._double_vote(n, term, before, vote, time)
+        elif n.lost_votes and term in n.lost_votes and term in self._leaders:
+            self._check_election(term, self._leaders[term][0], time)
 
-    def _check_election(self, term: int, leader: str, index: int, time: int) -> None:
+    def _check_election(self, term: int, leader: str, time: int) -> None:
         """Nodes that now vote for another, though their lost vote was needed by ``leader``, voted twice."""
         suspects = []
         support = 0
         for n in self._all:
-            vote = n.votes.get(term)
-            if n.lost_votes.get(term) == leader and vote is not None and vote != leader:
+            vote, lost = n.votes.get(term, NO_VOTE)[0], n.lost_votes.get(term, NO_VOTE)[0]
+            if lost == leader and vote not in ("", leader):
                 suspects.append(n)
-            elif vote == leader or n.lost_votes.get(term) == leader:
+            elif leader in (vote, lost):
                 support += 1
         if suspects and support < self._majority:
             for n in suspects:
-                self._double_vote(n, term, leader, n.votes[term], index, time)
+                self._double_vote(n, term, n.lost_votes[term], n.votes[term], time)
 
-    def _double_vote(self, n: _Node, term: int, first: str, second: str, index: int, time: int) -> None:
+    def _double_vote(
+        self, n: Mirror, term: int, first: tuple[str, int], second: tuple[str, int], time: int
+    ) -> None:
         self._report(
             "SingleVote",
-            [index],
-            f"{n.name} voted twice in term {term}: for {first} and for {second} (seen at {seconds(time)})",
+            [first[1], second[1]],
+            f"{n.name} voted twice in term {term}: for {first[0]} and for {second[0]} (seen at {seconds(time)})",
             node=n.name,
             term=term,
-            candidates=[first, second],
+            candidates=[first[0], second[0]],
         )
 
     # --- the log ------------------------------------------------------------------------------------------
 
-    def _append(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+    def _append(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:
         at = data["index"]
         terms = n.terms
         if at != len(terms) + 1:
@@ -264,31 +260,31 @@ class RaftInvariants:
             prev = term
             at += 1
         if n.owed:
-            self._settle(n, index, time)
+            self._settle(n)
 
     def _mismatch(
-        self, n: _Node, at: int, term: int, entry_id: str, prev: int, index: int, time: int
+        self, n: Mirror, at: int, term: int, entry_id: str, prev: int, index: int, time: int
     ) -> None:
         key = term << INDEX_BITS | at
         known, known_prev = self._ids[key], self._prevs.setdefault(key, prev)
         self._report(
             "LogMatching",
             [index],
-            f"{n.name} appended at {seconds(time)} entry {entry_id or 'of a new leader'!s} at index {at} "
-            f"of term "
-            f"{term} after an entry of term {prev}; elsewhere the entry of that index and term is "
-            f"{known or 'of a new leader'!s} after an entry of term {known_prev}",
+            f"{n.name} appended at {seconds(time)} an entry at index {at} of term {term} ({named(entry_id)}) after "
+            f"an entry of term {prev}; elsewhere the entry of that index and term ({named(known)}) comes after an "
+            f"entry of term {known_prev}",
             node=n.name,
             index=at,
             term=term,
+            entries=[i for i in dict.fromkeys((entry_id, known)) if i],
         )
 
-    def _truncate(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+    def _truncate(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:
         self._cut(n, data["after"], index, time)
 
-    def _cut(self, n: _Node, after: int, index: int, time: int) -> None:
+    def _cut(self, n: Mirror, after: int, index: int, time: int) -> None:
         if n.owed:
-            self._settle(n, index, time)
+            self._settle(n)
         terms, committed = n.terms, self._committed
         if after >= len(terms):
             return
@@ -308,33 +304,34 @@ class RaftInvariants:
         while held > after and terms[held - 1] != committed[held - 1]:
             held -= 1
         if held > after:
-            n.owed = held
+            n.owed, n.owed_at, n.owed_time = held, index, time
         del terms[after:]
 
-    def _settle(self, n: _Node, index: int, time: int) -> None:
+    def _settle(self, n: Mirror) -> None:
         """Committed entries that were truncated must be back with the append that follows at once."""
         owed, n.owed = n.owed, 0
         terms, committed = n.terms, self._committed
         if len(terms) >= owed and terms[owed - 1] == committed[owed - 1]:
             return
-        kept = len(terms)
-        while kept and (kept >= owed or terms[kept - 1] != committed[kept - 1]):
-            kept -= 1
+        first = self._entries.held(n.terms, owed) + 1
+        lost, entries = self._entries.span(first, owed)
+        event, by = self._entries.committed_by(first)
         self._report(
             "CommittedIsDurable",
-            [index],
-            f"{n.name} removed committed entries, {_span(kept + 1, owed)}, from its log"
-            + (f" (seen at {seconds(time)})" if time >= 0 else ""),
+            [event, n.owed_at],
+            f"{n.name} removed {lost} from its log at {seconds(n.owed_time)} and did not put it back, though "
+            f"{by} had committed it",
             node=n.name,
-            index=kept + 1,
+            index=first,
+            entries=entries,
         )
 
     # --- commit and apply ---------------------------------------------------------------------------------
 
-    def _commit(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+    def _commit(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:
         at, term = data["index"], data["term"]
         if n.owed:
-            self._settle(n, index, time)
+            self._settle(n)
         if term != n.term:
             self._raise_term(n, term, index, time)
         if at < n.commit:
@@ -359,30 +356,35 @@ class RaftInvariants:
         known = len(committed)
         shared = min(at, known)
         if shared and terms[shared - 1] != committed[shared - 1]:
+            first = self._entries.held(n.terms, shared) + 1
+            event, by = self._entries.committed_by(first)
             self._report(
                 "StateMachineSafety",
-                [index],
-                f"{n.name} committed at {seconds(time)} a log with an entry of term {terms[shared - 1]} "
-                f"at index {shared}; "
-                f"the entry of term {committed[shared - 1]} had been committed there",
+                [event, index],
+                f"{n.name} committed {self._entries.name(first, terms[first - 1])} at {seconds(time)}, where "
+                f"{by} had committed {self._entries.name(first, committed[first - 1])}",
                 node=n.name,
-                index=shared,
+                index=first,
+                entries=self._entries.identities((first, terms[first - 1]), (first, committed[first - 1])),
             )
             return
         if n.lead_term == term and terms[at - 1] != term:
             self._report(
                 "CurrentTermCommit",
                 [index],
-                f"{n.name}, leader of term {term}, committed index {at} at {seconds(time)}, whose entry is of term "
-                f"{terms[at - 1]}: a later leader may still overwrite it (Figure 8)",
+                f"{n.name}, leader of term {term}, counted replicas at {seconds(time)} to commit "
+                f"{self._entries.name(at, terms[at - 1])}: that entry is not of its own term, so a later leader may "
+                "still overwrite it (Figure 8)",
                 node=n.name,
                 term=term,
                 index=at,
+                entries=self._entries.identities((at, terms[at - 1])),
             )
         if self._committed_at.get(term, 0) < at:
             self._committed_at[term] = at
         if at > known:
             committed.extend(terms[known:at])
+            self._commits.append((at, index, time, n.name))
             self._check_majority(index, time, "when it was committed")
 
     def _check_majority(self, index: int, time: int, moment: str) -> None:
@@ -397,17 +399,25 @@ class RaftInvariants:
                 holders += 1
         if holders < self._majority:
             names = [n.name for n in self._all if len(n.terms) >= at and n.terms[at - 1] == term]
+            # a crash may have taken more than the last: the first entry that lost its majority tells most
+            first = at
+            while (
+                first > 1 and sum(self._entries.has(n.terms, first - 1) for n in self._all) < self._majority
+            ):
+                first -= 1
+            lost, entries = self._entries.span(first, at)
+            event, by = self._entries.committed_by(first)
             self._report(
                 "CommittedIsDurable",
-                [index],
-                f"the committed entry of index {at} and term {term} was in {holders} of {len(self._all)} "
-                f"logs "
+                [event] if event == index else [event, index],
+                f"{lost} which {by} had committed, was in {holders} of {len(self._all)} logs "
                 f"({listing(names) or 'none'}) {moment}, at {seconds(time)}; a majority is {self._majority}",
-                index=at,
-                term=term,
+                index=first,
+                term=self._committed[first - 1],
+                entries=entries,
             )
 
-    def _apply(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+    def _apply(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:
         at, state = data["index"], data["state"]
         terms = n.terms
         if at > len(terms):
@@ -425,39 +435,39 @@ class RaftInvariants:
             self._report(
                 "StateMachineSafety",
                 [applied[2], index],
-                f"{n.name} applied the entry of term {term} at index {at} at {seconds(time)}; "
-                f"{applied[1]} had applied the "
-                f"entry of term {applied[0]} there",
+                f"{n.name} applied {self._entries.name(at, term)} at {seconds(time)}; {applied[1]} had applied "
+                f"{self._entries.name(at, applied[0])} there",
                 node=n.name,
                 index=at,
+                entries=self._entries.identities((at, term), (at, applied[0])),
             )
         known = self._states[at]
         if known[0] != state:
             self._report(
                 "StateMachineSafety",
                 [known[2], index],
-                f"after index {at} the state of {n.name} is {state} (at {seconds(time)}), and that of "
-                f"{known[1]} was "
-                f"{known[0]}: the same log gave different states",
+                f"after {self._entries.name(at, term)} the state of {n.name} is {state} (at {seconds(time)}), and "
+                f"that of {known[1]} was {known[0]}: the same log gave different states",
                 node=n.name,
                 index=at,
+                entries=self._entries.identities((at, term)),
             )
 
     # --- lives --------------------------------------------------------------------------------------------
 
-    def _died(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:  # noqa: ARG002  one shape of handlers
+    def _died(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:  # noqa: ARG002  one shape of handlers
         n.lead_term = 0
 
-    def _started(self, n: _Node, index: int, time: int, data: dict[str, Any]) -> None:
+    def _started(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:
         if n.owed:
-            self._settle(n, index, time)
+            self._settle(n)
         n.lead_term = 0
         n.commit = 0
         n.term = term = data["term"]
-        for voted in [t for t in n.votes if t > term or (t == term and data["vote"] != n.votes[t])]:
+        for voted in [t for t in n.votes if t > term or (t == term and data["vote"] != n.votes[t][0])]:
             n.lost_votes[voted] = n.votes.pop(voted)
         if data["vote"] is not None:
-            n.votes.setdefault(term, data["vote"])
+            n.votes.setdefault(term, (data["vote"], index))
         before = len(n.terms)
         self._recover(n, data["last_index"], data["last_term"], index)
         if len(n.terms) < before:
@@ -465,7 +475,7 @@ class RaftInvariants:
                 index, time, f"after {n.name} came back with {len(n.terms)} of {before} entries"
             )
 
-    def _recover(self, n: _Node, last: int, last_term: int, index: int) -> None:
+    def _recover(self, n: Mirror, last: int, last_term: int, index: int) -> None:
         """Set the mirror to what the disk brought back: an earlier log of this node, known by its last
         entry.
         """
@@ -487,7 +497,3 @@ class RaftInvariants:
             at -= 1
         del terms[at:]
         terms.extend(reversed(tail))
-
-
-def _span(first: int, last: int) -> str:
-    return f"index {first}" if first >= last else f"indexes {first} to {last}"

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from checkers import registry as checkers
+from checkers.history import Op
 from checkers.raft_invariants import RaftInvariants
 from checkers.record import Checker, Record
 from checkers.result import Result, Verdict, merge
@@ -56,7 +57,7 @@ class Monitor(Protocol):
     """A checker that is fed one trace event at a time."""
 
     def observe(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None: ...
-    def result(self) -> Result: ...
+    def result(self, history: Sequence[Op]) -> Result: ...
 
 
 class Plan(msgspec.Struct):
@@ -283,7 +284,7 @@ def judge(workload: Workload, record: Record, monitors: Sequence[Monitor]) -> li
     """Every checker's result: the workload's, bite and availability, and the monitors' that watched already."""
     found: list[Checker] = [checkers.create(name) for name in (*workload.checkers, "bite")]
     results = [judged(checker.name, partial(checker.check, record)) for checker in found]
-    return results + [judged("a monitor", monitor.result) for monitor in monitors]
+    return results + [judged("a monitor", partial(monitor.result, record.history)) for monitor in monitors]
 
 
 def judged(name: str, check: Callable[[], Result]) -> Result:

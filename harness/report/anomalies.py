@@ -99,14 +99,23 @@ def views(
 ) -> list[View]:
     """The anomalies that the verdict rests on, at most ANOMALIES_MAX.
 
-    What clients saw comes before what only the trace shows, and both before an answer that came too late.
+    What clients saw comes before what only the trace shows, a promise that was broken before the step that led
+    there, and all of it before an answer that came too late.
     """
     found = [(result, anomaly) for result in blamed(run) for anomaly in result.anomalies]
-    found.sort(key=lambda pair: (pair[0].checker == "availability", not pair[1].op_indexes))
+    found.sort(key=lambda pair: _rank(*pair))
     return [
         _view(number, result.checker, anomaly, operations, events, faults, run.end)
         for number, (result, anomaly) in enumerate(found[:ANOMALIES_MAX], 1)
     ]
+
+
+# a wrong step of the protocol that breaks no promise by itself
+_STEPS = frozenset({"CurrentTermCommit", "MonotonicTerm", "MonotonicCommit", "SingleVote"})
+
+
+def _rank(result: Result, anomaly: Anomaly) -> tuple[bool, bool, bool]:
+    return result.checker == "availability", bool(anomaly.trace_indexes), anomaly.type in _STEPS
 
 
 def _view(

@@ -52,6 +52,7 @@ _MEANINGS: dict[str, str] = {
     "leadercompleteness": "a new leader's log lacks an entry that had been committed",
     "statemachinesafety": "two members applied different entries at the same place of the log",
     "committedisdurable": "an entry that had been committed was lost",
+    "currenttermcommit": "a leader took an entry of an earlier term for committed because enough members hold it",
     "singlevote": "a member voted for two candidates in one term",
     "monotoniccommit": "a member's commit index went backwards",
     "monotonicterm": "a member's term went backwards",

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from checkers.history import Op, OpType
 from checkers.raft_invariants import KEPT_MAX, RaftInvariants
 from checkers.record import Record, TraceEvent
+from checkers.requests import named
 
 NODES = ("n0", "n1", "n2")
 
@@ -49,6 +51,12 @@ def apply(node: str, at: int, state: str) -> Event:
 
 def killed(node: str) -> Event:
     return (node, "killed", {})
+
+
+def reads(process: int, n: int) -> list[Op]:
+    """So many operations of a process that change nothing."""
+    kinds: tuple[OpType, ...] = ("invoke", "ok")
+    return [Op(0, 0, process, kind, "read") for _ in range(n) for kind in kinds]
 
 
 def judge(*events: Event) -> RaftInvariants:
@@ -253,6 +261,124 @@ def test_explanation_names_node_term_and_times() -> None:
         "n2 became leader of term 1 at 0.006000 s, and so had n0 at 0.005000 s: two leaders in one term"
     )
     assert anomaly.trace_indexes == [5, 6]
+
+
+def test_both_votes_are_witnesses() -> None:
+    (kept,) = judge(*BASE, vote("n1", "n2", 1)).result().anomalies
+    assert kept.trace_indexes == [4, 6]
+    (lost,) = judge(*BASE, killed("n1"), started("n1"), vote("n1", "n2", 1)).result().anomalies
+    assert lost.trace_indexes == [4, 8]
+    (recovered,) = judge(*BASE, started("n2", term=1, vote="n0"), vote("n2", "n1", 1)).result().anomalies
+    assert recovered.trace_indexes == [6, 7]
+
+
+LOST: dict[str, tuple[list[Event], str, list[int]]] = {
+    "LeaderCompleteness": (
+        [*TWO_OF_THREE, append("n2", 1, A), lead("n2", 2)],
+        (
+            "n2 became leader of term 2 at 0.010000 s without entry 2 of term 1 (c1:2: process 1's 2nd operation) "
+            "which n0 at 0.008000 s had committed in an earlier term: its log ends at index 1"
+        ),
+        [8, 10],
+    ),
+    "CommittedIsDurable": (
+        [*COMMITTED, truncate("n1", 1), append("n1", 2, C)],
+        (
+            "n1 removed entry 2 of term 1 (c1:2: process 1's 2nd operation) from its log at 0.011000 s and did not "
+            "put it back, though n0 at 0.009000 s had committed it"
+        ),
+        [9, 11],
+    ),
+    "StateMachineSafety": (
+        [*TWO_OF_THREE, append("n2", 1, A, C), commit("n2", 2, 2, 2)],
+        (
+            "n2 committed entry 2 of term 2 (c2:1: process 2's 1st operation) at 0.010000 s, where "
+            "n0 at 0.008000 s had committed entry 2 of term 1 (c1:2: process 1's 2nd operation)"
+        ),
+        [8, 10],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("identity", "words"),
+    [
+        ("c4:12", "c4:12: process 4's 12th operation"),
+        ("c40:21", "c40:21: process 40's 21st operation"),
+        ("c4:102", "c4:102: process 4's 102nd operation"),
+        ("c4:113", "c4:113: process 4's 113th operation"),
+        ("", "the empty entry of a new leader"),
+        ("x:1", "x:1"),
+        ("c4", "c4"),
+        ("c4:x", "c4:x"),
+        ("c1000000000:1", "c1000000000:1"),
+    ],
+)
+def test_identities(identity: str, words: str) -> None:
+    assert named(identity) == words
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_the_lost_entry_is_named_and_so_is_the_event_that_committed_it(kind: str) -> None:
+    events, told, traced = LOST[kind]
+    (anomaly,) = judge(*events).result().anomalies
+    assert (anomaly.type, anomaly.explanation, anomaly.trace_indexes) == (kind, told, traced)
+    assert anomaly.op_indexes == []
+
+
+def test_with_the_history_the_lost_entry_is_an_operation() -> None:
+    """The 2nd operation of process 1 is the lost one, whatever other processes did."""
+    events = LOST["CommittedIsDurable"][0]
+    others = [op for n in range(2) for op in reads(2 + n, 3)]
+    write = [
+        Op(90, 7_000_000, 1, "invoke", "write", 3, 17, node="n0"),
+        Op(91, 9_000_000, 1, "ok", "write", 3, 17, node="n0"),
+    ]
+    monitor = judge(*events)
+    history = [*others, *reads(1, 1), *write]
+    (anomaly,) = monitor.result(history).anomalies
+    assert anomaly.op_indexes == [90, 91]
+    assert anomaly.explanation.endswith(
+        "had committed it. Entry c1:2 is the write of 17 to key 3: process 1 at n0 asked for it at 0.007000 s, "
+        "and was told at 0.009000 s that it succeeded"
+    )
+    assert monitor.result(history) == monitor.result(history)
+    # were it that process' 1st operation, the entry would be none that the history knows
+    (unknown,) = monitor.result([*others, *write]).anomalies
+    assert unknown.op_indexes == []
+    assert unknown.explanation == LOST["CommittedIsDurable"][1]
+
+
+@pytest.mark.parametrize(
+    ("ops", "told"),
+    [
+        (
+            [("invoke", "cas", 3, [1, 2]), ("fail", "cas", 3, None)],
+            "the compare-and-set of key 3 from 1 to 2",
+        ),
+        ([("invoke", "txn", None, [["append", 1, 2]])], 'the transaction [["append", 1, 2]]'),
+        ([("invoke", "add", None, 7)], "the add of 7"),
+    ],
+)
+def test_every_operation_has_a_name(ops: list[Any], told: str) -> None:
+    done = [*reads(1, 1), *(Op(90 + i, i, 1, *fields) for i, fields in enumerate(ops))]
+    (anomaly,) = judge(*LOST["LeaderCompleteness"][0]).result(done).anomalies
+    assert f"Entry c1:2 is {told}: process 1 asked for it" in anomaly.explanation
+    assert anomaly.explanation.endswith(
+        "that it failed" if len(ops) > 1 else "never learned whether that happened"
+    )
+
+
+def test_several_lost_entries_are_told_by_the_first_that_a_client_asked_for() -> None:
+    empty = (1, "")
+    events = [*BASE, append("n0", 1, empty, A, B), append("n1", 1, empty, A, B), commit("n0", 3, 1, 1)]
+    (anomaly,) = judge(*events, lead("n2", 2)).result().anomalies
+    told = "without entries 1 to 3, among them entry 2 of term 1 (c1:1: process 1's 1st operation), which n0"
+    assert told in anomaly.explanation
+    assert anomaly.data["entries"] == ["c1:1", "c1:2"]
+    events = [*BASE, append("n0", 1, empty), append("n1", 1, empty), commit("n0", 1, 1, 1)]
+    (nameless,) = judge(*events, lead("n2", 2)).result().anomalies
+    assert "without entry 1 of term 1 (the empty entry of a new leader) which n0" in nameless.explanation
 
 
 @pytest.mark.parametrize("name", PAIRS)
