@@ -22,9 +22,11 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
     before = chosen.states
     effect = Effect(list(chosen.nodes), {"shape": fault.shape, **chosen.detail})
     since = port.now()
+    held: list[str] = []
     try:
         for node in chosen.nodes:
             if before[node].up:
+                held.append(node)
                 await port.pause(node)
         # a paused node that another fault then kills was paused all the same: so it is read at once, too
         during = await port.observe()
@@ -40,8 +42,10 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
                 for n in chosen.nodes
             }
         }
+        # a later incarnation is not ours to let go: if it stands still, another pause holds it
+        held = [n for n in held if after[n].incarnation == before[n].incarnation]
     finally:
-        await each(chosen.nodes, port.resume)
+        await each(held, port.resume)
 
 
 FAMILY = Family(

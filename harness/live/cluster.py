@@ -62,7 +62,8 @@ class _Seat:
         """one of kill, start, pause and resume at a time: faults may overlap"""
         self.killing = False
         """its end is the harness's doing"""
-        self.paused = False
+        self.holds = 0
+        """pauses in force: it goes on when the last of them is left, or with its next incarnation"""
         self.stalled = 0
         self.garbage = 0
         self.first_garbage: asyncio.Future[bytes] | None = None
@@ -176,7 +177,8 @@ class LiveCluster:
         """A new incarnation, up to its init_ok; raises StartError, and leaves the node dead."""
         member = seat.member
         seat.incarnation += 1
-        seat.killing = seat.paused = False
+        seat.killing = False
+        seat.holds = 0
         seat.exited = asyncio.Event()
         seat.first_garbage = asyncio.get_running_loop().create_future()
         await member.spawn(seat.incarnation)
@@ -244,7 +246,7 @@ class LiveCluster:
 
     def _deliver(self, node: str, data: bytes) -> None:
         seat = self._seats[node]
-        if seat.paused:
+        if seat.holds:
             seat.stalled += 1
         if seat.ready:
             seat.member.write(data)
@@ -290,7 +292,7 @@ class LiveCluster:
     def _on_exit(self, node: str) -> None:
         seat = self._seats[node]
         seat.ready = False
-        seat.paused = False
+        seat.holds = 0
         seat.exited.set()
         self._follower.ended(node)
         status = seat.member.exit_status
@@ -342,19 +344,25 @@ class LiveCluster:
                 self._note(node, "panic", {"why": str(e)})
 
     async def pause(self, node: str) -> None:
+        """Nothing for a dead node. Of a node that stands still already: it will take one resume more."""
         seat = self._seats[node]
         async with seat.changing:
-            if seat.member.up and not seat.paused:
-                seat.paused = True
+            if not seat.member.up:
+                return
+            seat.holds += 1
+            if seat.holds == 1:
                 await seat.member.pause()
                 self._note(node, "paused", {})
 
     async def resume(self, node: str) -> None:
+        """Take back one pause; the last one lets it go on."""
         seat = self._seats[node]
         async with seat.changing:
-            if seat.member.up and seat.paused:
+            if not seat.member.up or not seat.holds:
+                return
+            seat.holds -= 1
+            if not seat.holds:
                 self._note(node, "resumed", {})
-                seat.paused = False
                 await seat.member.resume()
 
     async def set_clock(self, node: str, offset_ns: int, rate_ppm: int) -> None:

@@ -17,6 +17,7 @@ from harness.live.trace import Tail
 from harness.nemesis import Triggers
 from harness.spec import SECOND, RunSpec
 from harness.streams import Streams
+from nemeses.fault import Trigger
 from tests.live.clusters import Client
 
 SPEC = RunSpec(env="process", nodes=3)
@@ -43,7 +44,7 @@ def test_observers_see_the_merged_trace_in_order_and_triggers_see_it_live(tmp_pa
         await cluster.start_all()
         mailbox = cluster.mailbox()
         early = cluster.leader()  # elected while the others were still starting
-        triggers.wait_for("role", {"role": "leader"}, mailbox)
+        triggers.wait_for(Trigger(kind="role", where={"role": "leader"}), mailbox)
         if early is not None:
             await cluster.kill(early)
         fired.append(await cluster.receive(mailbox, cluster.now() + 30 * SECOND))

@@ -211,7 +211,6 @@ def test_bad_usage_is_one_line(arguments: list[str], expected: str) -> None:
     assert expected in done.stderr
 
 
-@pytest.mark.external
 def test_the_disk_is_synced_between_the_write_and_the_answer(tmp_path: Path) -> None:
     """Under strace: write of the log, fdatasync begun and finished, answer; and rename, fsync of the directory."""
     if shutil.which("strace") is None:
