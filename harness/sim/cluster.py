@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from harness.errors import HarnessError, UsageError
+from harness.runtime import Mailbox
 from harness.sim.books import balance, leaked
 from harness.sim.network import Latency, SimLink
 from harness.sim.node import DiskLatency, SimNode
@@ -121,7 +122,8 @@ class SimCluster:
     def mailbox(self) -> SimMailbox:
         return SimMailbox()
 
-    async def receive(self, mailbox: SimMailbox, deadline_ns: int | None) -> Any:
+    async def receive(self, mailbox: Mailbox, deadline_ns: int | None) -> Any:
+        assert isinstance(mailbox, SimMailbox)
         return await self.tasks.receive(mailbox, deadline_ns)
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:

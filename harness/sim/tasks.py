@@ -51,6 +51,8 @@ class Task:
 
     def step(self, value: Any, _: Any = None) -> None:
         """Run until the next wait. An exception of the coroutine passes through, and ends the simulation."""
+        if self.done:
+            return
         try:
             arm = self._coroutine.send(value)
         except StopIteration:
@@ -59,6 +61,7 @@ class Task:
             arm(Wake(self))
 
     def close(self) -> None:
+        self.done = True
         self._coroutine.close()
 
 
@@ -117,6 +120,8 @@ class Tasks:
         return None if item is EXPIRED else item
 
     def close(self) -> None:
-        """Close what still waits, so that its ``finally`` blocks run."""
+        """Close what still waits, so that its ``finally`` blocks run; nothing they do wakes another task."""
+        for task in self._tasks:
+            task.done = True
         for task in self._tasks:
             task.close()
