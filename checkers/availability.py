@@ -24,6 +24,8 @@ from checkers.words import seconds
 SECOND = 1_000_000_000
 WINDOW_NS = 500_000_000
 """over which a rate counts as back to half of the calm rate"""
+ASKED_MAX = 5
+"""operations without an answer that an anomaly lists"""
 
 Interval = tuple[int, int]
 
@@ -194,7 +196,7 @@ def _slow(fault: Fault, run: _Run, limit_ns: int, history: Sequence[Op]) -> Anom
 def _no_progress(last: Op, asked: list[int], end: int) -> Anomaly:
     return Anomaly(
         "no-progress-after-heal",
-        [last.index, *asked[:20]],
+        [last.index, *asked[:ASKED_MAX]],
         explanation=f"the last fault was healed at {seconds(last.time)}; of {len(asked)} operations invoked "
         f"after it, up to {seconds(end)}, none succeeded",
     )

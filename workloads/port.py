@@ -10,6 +10,9 @@ import msgspec
 from checkers.history import Op
 from workloads.options import Option
 
+FINAL_REQUESTS = 3
+"""of each thread at the end of a workload that has no state to read: they show that every node answers again"""
+
 
 class CallTimeoutError(Exception):
     """No answer in time: the outcome is unknown."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from checkers.history import Op
-from workloads.generators import Gen, fn
+from workloads.generators import Gen, each_thread, fn, limit
 from workloads.options import resolve
-from workloads.port import Call, Workload
+from workloads.port import FINAL_REQUESTS, Call, Workload
 from workloads.replies import field, ok
 
 
@@ -24,11 +24,16 @@ def generator(options: dict[str, Any]) -> Gen:
     return fn(lambda _ctx: ("generate", None, None))
 
 
+def final(options: dict[str, Any]) -> Gen:
+    """A few more from every thread, and so from every node that has one: it answers again."""
+    return each_thread(limit(FINAL_REQUESTS, generator(options)))
+
+
 WORKLOAD = Workload(
     name="unique-ids",
     client=UniqueIdsClient,
     generator=generator,
-    final=None,
+    final=final,
     reads=frozenset(),
     checkers=("unique-ids", "stats", "availability"),
     requests=("generate",),

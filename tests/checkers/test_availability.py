@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from checkers.availability import Availability
+from checkers.availability import ASKED_MAX, Availability
 from tests.checkers.histories import History, types
 
 
@@ -71,6 +71,19 @@ def test_a_fault_in_force_excuses_the_wait() -> None:
 def test_progress_after_the_last_heal() -> None:
     assert types(run(STEADY).judge(Availability())) == ["no-progress-after-heal"]
     assert types(run([*STEADY, 2001]).judge(Availability())) == []
+
+
+def test_a_few_of_many_unanswered_operations_are_listed() -> None:
+    h = run(STEADY)
+    heal = next(op.index for op in h.ops if op.process == "nemesis" and op.value.get("phase") == "stop")
+    for n in range(30):
+        h.invoke(9, "write", n)
+        h.op(9, "fail", "write", n)
+    (anomaly,) = h.judge(Availability()).anomalies
+    after = [op.index for op in h.ops if op.type == "invoke" and op.index > heal]
+    assert len(after) == 31
+    assert anomaly.op_indexes == [heal, *after[:ASKED_MAX]]
+    assert f"of {len(after)} operations" in anomaly.explanation
 
 
 def test_nothing_asked_after_the_heal_is_unknown() -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from checkers.history import Op
-from tests.workloads.drive import drive, invoked
+from tests.workloads.drive import drive, invoked, values
 from workloads import broadcast, registry
+from workloads.generators import NOTHING
 from workloads.keys import Keys
 from workloads.options import Option, OptionError, resolve
-from workloads.port import CallError, CallTimeoutError, Workload
+from workloads.port import FINAL_REQUESTS, CallError, CallTimeoutError, Workload
 
 
 class Memory:
@@ -107,6 +108,20 @@ def test_a_correct_node_answers_everything(name: str) -> None:
         final = play(workload, memory, workload.final({}), 5000)
         assert final, "there is something to read in the end"
         assert all(op.type in ("invoke", "ok") for op in final)
+
+
+@pytest.mark.parametrize("name", ["echo", "unique-ids"])
+def test_every_node_is_asked_again_in_the_end(name: str) -> None:
+    """Without it nothing would tell whether the system answers after the last heal."""
+    workload, memory = registry.get(name), Memory()
+    final = play(workload, memory, workload.final({}) if workload.final else NOTHING)
+    assert [op.process for op in sorted(invoked(final), key=lambda op: int(op.process))] == [
+        thread for thread in range(4) for _ in range(FINAL_REQUESTS)
+    ]
+    if name == "echo":
+        asked = values(final)
+        main = values(play(workload, memory, workload.generator({})))
+        assert len({*asked, *main}) == len(asked) + len(main), "no text comes twice"
 
 
 def test_register_values_are_unique_and_cas_mostly_succeed() -> None:
