@@ -237,7 +237,7 @@ def test_an_op_changed_after_it_was_recorded(tmp_path: Path, monkeypatch: Patch)
         return op
 
     monkeypatch.setattr(Ledger, "record", record)
-    with pytest.raises(HarnessError, match="^the ops in memory, number "):
+    with pytest.raises(HarnessError, match=r"^the ops in memory, number "):
         run(tmp_path)
 
 
@@ -460,7 +460,7 @@ def test_an_interpreter_that_reuses_a_process(tmp_path: Path, monkeypatch: Patch
     honest = Interpreter.__init__
     install(monkeypatch)
     monkeypatch.setattr(Interpreter, "__init__", begin)
-    with pytest.raises(HarnessError, match="is invoked after op .*, whose outcome is unknown"):
+    with pytest.raises(HarnessError, match=r"is invoked after op .*, whose outcome is unknown"):
         run(tmp_path)
 
 
@@ -540,7 +540,7 @@ def test_a_nemesis_that_leaves_clocks_wrong(tmp_path: Path, monkeypatch: Patch, 
     install(monkeypatch)
     assert run(tmp_path / "sound", nemesis=[f"clock:{shape}"]).verdict == "valid"
     monkeypatch.setattr(SimCluster, "set_clock", set_clock)
-    with pytest.raises(HarnessError, match="clock .* after the last heal"):
+    with pytest.raises(HarnessError, match=r"clock .* after the last heal"):
         run(tmp_path / "broken", nemesis=[f"clock:{shape}"])
 
 
