@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,17 +106,28 @@ class Follower:
 def merged(folders: dict[str, Path], world: list[Event], origin_ns: int) -> Iterator[tuple[int, Event]]:
     """Every event of the run in order, numbered from 0, in ns since its start. ``world``: the harness's own.
 
-    A last line that a kill cut off is left out. What came before the start (nodes starting up) is at 0.
+    The nodes' files are read side by side, a line at a time: memory does not grow with the run. A last line that
+    a kill cut off is left out. What came before the start (nodes starting up) is at 0.
     """
-    events = list(world)
-    for node, folder in folders.items():
-        for path in folder.glob("trace-*.jsonl"):
-            incarnation = int(path.stem.partition("-")[2])
-            for number, text in enumerate(path.read_bytes().split(b"\n")[:-1]):
+    sources = [_told(node, folder) for node, folder in folders.items()]
+    events = heapq.merge(sorted(world, key=_place), *sources, key=_place)
+    for index, event in enumerate(events):
+        yield index, event._replace(time=max(0, event.time - origin_ns))
+
+
+def _place(event: Event) -> tuple[int, str, int, int]:
+    return event[:4]
+
+
+def _told(node: str, folder: Path) -> Iterator[Event]:
+    """One node's events in order: each incarnation has a file of its own, and ended before the next began."""
+    files = {int(path.stem.partition("-")[2]): path for path in folder.glob("trace-*.jsonl")}
+    for incarnation in sorted(files):
+        with files[incarnation].open("rb") as lines:
+            for number, text in enumerate(lines):
+                if not text.endswith(b"\n"):
+                    break
                 line = _decode(text)
                 if line.kind == "started":
                     line.data["incarnation"] = incarnation
-                events.append(Event(line.time, node, incarnation, number, line.kind, line.data))
-    events.sort(key=lambda e: e[:4])
-    for index, event in enumerate(events):
-        yield index, event._replace(time=max(0, event.time - origin_ns))
+                yield Event(line.time, node, incarnation, number, line.kind, line.data)

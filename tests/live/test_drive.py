@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from checkers.record import TraceEvent
 from harness.live import drive
 from harness.live.cluster import LiveCluster
-from harness.live.trace import Tail
+from harness.live.trace import Event, Tail, merged
 from harness.nemesis import Triggers
 from harness.spec import SECOND, RunSpec
 from harness.streams import Streams
@@ -104,3 +105,35 @@ def test_a_tail_gives_whole_lines_only(tmp_path: Path) -> None:
         file.write(b'nd":"b","data":{}}\n')
         assert [line.kind for line in tail.read()] == ["b"]
     tail.close()
+
+
+def test_a_merge_is_in_order_and_leaves_out_what_a_kill_cut_off(tmp_path: Path) -> None:
+    def told(node: str, incarnation: int, text: str) -> None:
+        (tmp_path / node).mkdir(exist_ok=True)
+        (tmp_path / node / f"trace-{incarnation}.jsonl").write_text(text)
+
+    def line(time: int, kind: str) -> str:
+        return json.dumps({"time": time, "kind": kind, "data": {}}) + "\n"
+
+    told("n0", 1, line(100, "started") + line(130, "b") + line(130, "c") + line(150, "d")[:-1])
+    told("n0", 2, line(200, "started") + line(210, "e"))
+    told("n0", 10, line(300, "started"))
+    told("n1", 1, line(90, "started") + line(130, "f") + line(250, "g"))
+    world = [Event(160, "n0", 1, 1 << 60, "killed", {}), Event(130, "n1", 1, 1 << 60, "paused", {})]
+    folders = {name: tmp_path / name for name in ("n1", "n0")}
+    found = [(i, e.time, e.node, e.kind) for i, e in merged(folders, world, 100)]
+    assert found == [
+        (0, 0, "n1", "started"),
+        (1, 0, "n0", "started"),
+        (2, 30, "n0", "b"),
+        (3, 30, "n0", "c"),
+        (4, 30, "n1", "f"),
+        (5, 30, "n1", "paused"),
+        (6, 60, "n0", "killed"),
+        (7, 100, "n0", "started"),
+        (8, 110, "n0", "e"),
+        (9, 150, "n1", "g"),
+        (10, 200, "n0", "started"),
+    ]
+    births = [e.data["incarnation"] for _, e in merged(folders, world, 100) if e.kind == "started"]
+    assert births == [1, 1, 2, 10]
