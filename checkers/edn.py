@@ -2,7 +2,7 @@
 
 What EDN is: https://github.com/edn-format/edn. Keywords and symbols become strings without their colon, lists and
 vectors lists, sets sorted lists, a tagged value is its value. Ops without ``:index`` are numbered as they come, ops
-without ``:time`` get 0.
+without ``:time`` get 0; where ``:process`` or ``:f`` is absent, they are 0 and ``txn``, as in Elle's examples.
 """
 
 from __future__ import annotations
@@ -139,9 +139,11 @@ def read(path: Path) -> list[Op]:
 def _op(form: Any, number: int) -> Op:
     if not isinstance(form, dict) or form.get("type") not in TYPE_NAMES:
         raise MalformedHistoryError(f"op {number}: expected a map with :type :invoke, :ok, :fail or :info")
-    process, f = form.get("process"), form.get("f")
+    process, f = form.get("process", 0), form.get("f", "txn")
     if not isinstance(process, (int, str)) or not isinstance(f, str):
-        raise MalformedHistoryError(f"op {number}: expected a :process and an :f")
+        raise MalformedHistoryError(
+            f"op {number}: expected a number or a name for :process, and a name for :f"
+        )
     index, time = form.get("index", number), form.get("time", 0)
     if not isinstance(index, int) or not isinstance(time, int):
         raise MalformedHistoryError(f"op {number}: expected integers for :index and :time")

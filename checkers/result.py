@@ -33,7 +33,8 @@ class Cost(msgspec.Struct, omit_defaults=True):
 
 
 class Result(msgspec.Struct, omit_defaults=True):
-    """``coverage``: what was looked at, in numbers (operations, keys, ...): zero coverage is never valid.
+    """``coverage``: what was looked at, in numbers (operations, keys, ...): a run of which nothing was looked at
+    is never valid.
 
     ``why``: one sentence; required for unknown. ``proved_prefix``: number of leading ops of the history known
     to be valid when the budget ran out.

@@ -14,8 +14,8 @@ import harness
 from harness.campaign import Overrides, load, plan
 from harness.cli.catalogue import columns
 from harness.cli.check import checkers_of, workload_of
-from harness.cli.check import load as load_history
 from harness.cli.common import DEFAULT_STORE, StoreOption, console, open_store, say
+from harness.cli.histories import load as load_history
 from harness.cli.run import check_plan
 from harness.conduct import Conductor
 from harness.entry import Entry

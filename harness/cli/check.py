@@ -13,15 +13,14 @@ import msgspec
 import typer
 
 from checkers import registry
-from checkers.history import NEMESIS, MalformedHistoryError, Op, read
+from checkers.history import NEMESIS, Op
 from checkers.record import Record
 from checkers.result import Result, merge
 from harness.cli.common import say, say_results
+from harness.cli.histories import AUTO, FORMATS, load
 from harness.errors import UsageError, nearest
 from harness.gate import VERDICT_CODES
 from harness.store import RUN_FILE
-
-FORMATS = ("auto", "jsonl")
 
 BESIDE = frozenset({"stats", "availability", "bite", "raft-invariants"})
 """checkers of a run that say nothing about the promises a history alone could break"""
@@ -45,14 +44,14 @@ def register(app: typer.Typer) -> None:
 
 def check(
     history: Annotated[
-        Path, typer.Argument(help="history.jsonl, or the folder of a run.", metavar="HISTORY")
+        Path, typer.Argument(help="A file with a history, or the folder of a run.", metavar="HISTORY")
     ],
-    model: Annotated[str | None, typer.Option(help="Linearizability by this sequential model.")] = None,
-    workload: Annotated[str | None, typer.Option(help="The checkers of this workload.")] = None,
+    model: Annotated[str | None, typer.Option(help="A sequential model, or one of consistency.")] = None,
+    workload: Annotated[str | None, typer.Option(help="The checkers of this workload, or this one.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     budget_s: Annotated[float | None, typer.Option(help="Give up after so many seconds: unknown.")] = None,
     budget_mb: Annotated[float | None, typer.Option(help="Give up beyond so much memory: unknown.")] = None,
-    format: Annotated[str, typer.Option(help=f"{' or '.join(FORMATS)}.")] = "auto",  # noqa: A002
+    format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = AUTO,  # noqa: A002
 ) -> int:
     """Returns the verdict's exit code."""
     started = time.perf_counter()
@@ -63,10 +62,9 @@ def check(
     for flag, value in (("--budget-s", budget_s), ("--budget-mb", budget_mb)):
         if value is not None and not value > 0:
             raise UsageError(f"check: {flag}: expected more than 0, got {value:g}")
-    if model is not None:
-        _known_model(model)
-    path, ops = load(history)
-    names = ("linearizability",) if model else checkers_of(workload or workload_of(history, path, ops), ops)
+    by_model = None if model is None else checker_of_model(model)
+    path, ops = load(history, format)
+    names = (by_model,) if by_model else checkers_of(workload or workload_of(history, path, ops), ops)
     options: dict[str, Any] = {"model": model, "budget_s": budget_s, "budget_mb": budget_mb}
     record = Record(ops, options={k: v for k, v in options.items() if v is not None})
     try:
@@ -82,19 +80,6 @@ def check(
         say(f"{path}: {operations:,} operations, checked by {', '.join(names)}")
         say_results(verdict, results)
     return VERDICT_CODES[verdict]
-
-
-def load(history: Path) -> tuple[Path, list[Op]]:
-    """The ops of a history, or of the one in a run's folder."""
-    path = history / "history.jsonl" if history.is_dir() else history
-    try:
-        return path, list(read(path))
-    except OSError as e:
-        raise UsageError(f"{path}: {(e.strerror or str(e)).lower()}; expected a history (JSON lines)") from e
-    except MalformedHistoryError as e:
-        raise UsageError(" ".join(str(e).split())) from e
-    except UnicodeDecodeError as e:
-        raise UsageError(f"{path}: not UTF-8 text; expected a history (JSON lines)") from e
 
 
 def workload_of(history: Path, path: Path, ops: Sequence[Op]) -> str:
@@ -114,9 +99,14 @@ def workload_of(history: Path, path: Path, ops: Sequence[Op]) -> str:
 
 
 def checkers_of(workload: str, ops: Sequence[Op]) -> tuple[str, ...]:
-    """The checkers of a workload that a history alone can answer; convergence needs marked final reads."""
+    """The checkers of a workload that a history alone can answer, or the one checker of that name.
+
+    Convergence needs marked final reads.
+    """
     from workloads import registry as workloads  # noqa: PLC0415
 
+    if workload not in workloads.names() and workload in registry.names() and workload not in BESIDE:
+        return (workload,)
     try:
         names = workloads.get(workload).checkers
     except ValueError as e:
@@ -125,11 +115,14 @@ def checkers_of(workload: str, ops: Sequence[Op]) -> tuple[str, ...]:
     return tuple(n for n in names if n not in BESIDE and (final or n != "convergence"))
 
 
-def _known_model(name: str) -> None:
+def checker_of_model(name: str) -> str:
+    """Who judges by a model: a sequential specification, or a consistency model of transactions."""
     from checkers.models import MODELS  # noqa: PLC0415
+    from checkers.txn_models import FORBIDDEN  # noqa: PLC0415
 
-    if name not in MODELS:
-        raise UsageError(f"check: --model: unknown model {name!r}{nearest(name, MODELS)}")
+    if name not in MODELS and name not in FORBIDDEN:
+        raise UsageError(f"check: --model: unknown model {name!r}{nearest(name, (*MODELS, *FORBIDDEN))}")
+    return "linearizability" if name in MODELS else "list-append"
 
 
 def as_json(results: Sequence[Result], operations: int, elapsed_s: float) -> str:

@@ -454,10 +454,18 @@ def test_a_read_of_what_a_cas_replaced_says_which():
 def test_nothing_checked_is_unknown():
     assert check([]).verdict == "unknown"
     assert "nothing was checked" in check([]).why
-    assert verdict([("write", 1, None, 0, None)]) == "unknown"
-    assert verdict([("write", 1, None, 0, 1)]) == "valid"
+    assert check(history([("write", 1, None, 0, 1)])).why == ""
     nemesis = [Op(0, 0, "nemesis", "info", "partition", None, {"fault": 0})]
     assert check(nemesis).verdict == "unknown"
+
+
+def test_what_never_succeeded_contradicts_nothing():
+    """As Knossos has it: a crashed or a failed operation need not have happened."""
+    crashed = check(history([("write", 1, None, 0, None)]))
+    assert (crashed.verdict, crashed.coverage["operations"]) == ("valid", 0)
+    assert "no operation succeeded" in crashed.why
+    failed = check([Op(0, 0, 1, "invoke", "write", None, 1), Op(1, 1, 1, "fail", "write", None, 1)])
+    assert (failed.verdict, failed.why) == (crashed.verdict, crashed.why)
 
 
 def test_nemesis_ops_are_passed_over():

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.conduct import read_journal, read_state
-from tests.cli.conftest import Call
+from tests.cli.conftest import Call, refused
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -98,6 +98,43 @@ def test_check_by_model_and_workload(call: Call, how: list[str], value: str, cod
         assert 3 in data["anomalies"][0]["ops"]
         assert data["anomalies"][0]["explanation"]
     assert call("check", "h.jsonl", *how).code == code
+
+
+# one write and one read of it, or of what was never written, in each format
+STALE = {
+    "edn": "{{:process 0 :type :invoke :f :write :value 1}}\n{{:process 0 :type :ok :f :write :value 1}}\n"
+    "{{:process 0 :type :invoke :f :read}}\n{{:process 0 :type :ok :f :read :value {}}}\n",
+    "jepsen-log": "INFO  jepsen.util - 0\t:invoke\t:write\t1\nINFO  jepsen.util - 0\t:ok\t:write\t1\n"
+    "INFO  jepsen.util - 0\t:invoke\t:read\tnil\nINFO  jepsen.util - 0\t:ok\t:read\t{}\n",
+    "jsonl": '{{"index":0,"time":0,"process":0,"type":"invoke","f":"write","value":1}}\n'
+    '{{"index":1,"time":0,"process":0,"type":"ok","f":"write","value":1}}\n'
+    '{{"index":2,"time":0,"process":0,"type":"invoke","f":"read"}}\n'
+    '{{"index":3,"time":0,"process":0,"type":"ok","f":"read","value":{}}}\n',
+}
+
+
+@pytest.mark.parametrize("form", STALE)
+def test_check_reads_each_format_and_finds_out_which(call: Call, form: str) -> None:
+    for value, code in ((1, 0), (2, 1)):
+        Path("h").write_text(STALE[form].format(value))
+        assert call("check", "h").code == code
+        assert call("check", "h", "--format", form, "--model", "cas-register").code == code
+        for other in [f for f in STALE if f != form]:
+            refused(call("check", "h", "--format", other), "h")
+
+
+def test_check_by_a_consistency_model(call: Call) -> None:
+    # the second transaction misses what the first had appended before it began: only real time forbids that
+    Path("h.edn").write_text(
+        "{:type :invoke :value [[:append 1 1]]} {:type :ok :value [[:append 1 1]]}"
+        "{:process 1 :type :invoke :value [[:r 1 nil]]} {:process 1 :type :ok :value [[:r 1 []]]}"
+        "{:process 2 :type :invoke :value [[:r 1 nil]]} {:process 2 :type :ok :value [[:r 1 [1]]]}"
+    )
+    codes = {m: call("check", "h.edn", "--model", m).code for m in ("serializable", "strict-serializable")}
+    assert codes == {"serializable": 0, "strict-serializable": 1}
+    assert call("check", "h.edn", "--workload", "list-append").code == 1
+    refused(call("check", "h.edn", "--model", "serialisable"), "serialisable", "serializable")
+    refused(call("check", "h.edn", "--workload", "stats"), "stats")
 
 
 def test_check_of_nothing_is_not_green(call: Call) -> None:
