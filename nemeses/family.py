@@ -113,37 +113,36 @@ class Family(msgspec.Struct, frozen=True):
         return next((s for s in self.shapes if s.name == name), None)
 
 
-def on_new_leader(
-    prelude: Callable[[Slot], Fault], wait_ms: int, delay_ms_max: int = 40, leaders: int = 1
-) -> Bout:
+def on_new_leader(prelude: Callable[[Slot], Fault], wait_ms: int) -> Bout:
     """A prelude that brings about an election, then the fault, on the node that wins it, just after it has.
 
-    ``wait_ms``: how long after the prelude an election may still be on its way. With ``leaders`` the fault meets as
-    many in a row, each for itself.
+    ``wait_ms``: how long after the prelude an election may still be on its way.
     """
 
     def bout(family: str, shape: Shape, slot: Slot) -> list[Fault]:
         first = prelude(slot)
-        return [first] + [
-            Fault(
-                start_ms=first.stop_ms,
-                stop_ms=first.stop_ms + wait_ms * nth,
-                family=family,
-                shape=shape.name,
-                target=weighted(slot.stream, shape.targets),
-                parameters=shape.draw(slot.stream),
-                trigger=Trigger(
-                    kind="role",
-                    where=dict(NEW_LEADER),
-                    nth=nth,
-                    delay_ms=slot.stream.between(0, delay_ms_max),
-                    hold_ms=max(LENGTH_MS_MIN, slot.length_ms),
-                ),
-            )
-            for nth in range(1, leaders + 1)
-        ]
+        trigger = Trigger(
+            kind="role",
+            where=dict(NEW_LEADER),
+            delay_ms=slot.stream.between(0, 40),
+            hold_ms=max(LENGTH_MS_MIN, slot.length_ms),
+        )
+        return [first, on_trigger(family, shape, slot, trigger, first.stop_ms, first.stop_ms + wait_ms)]
 
     return bout
+
+
+def on_trigger(family: str, shape: Shape, slot: Slot, trigger: Trigger, start_ms: int, stop_ms: int) -> Fault:
+    """The shape's fault as it acts when its event comes."""
+    return Fault(
+        start_ms=start_ms,
+        stop_ms=stop_ms,
+        family=family,
+        shape=shape.name,
+        target=weighted(slot.stream, shape.targets),
+        parameters=shape.draw(slot.stream),
+        trigger=trigger,
+    )
 
 
 async def linger(fault: Fault, port: FaultPort, since_ns: int) -> None:

@@ -11,8 +11,18 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 from nemeses.draws import Draws
-from nemeses.family import Effect, Family, Parameter, Shape, Slot, linger, on_new_leader
-from nemeses.fault import Fault
+from nemeses.family import (
+    NEW_LEADER,
+    Effect,
+    Family,
+    Parameter,
+    Shape,
+    Slot,
+    linger,
+    on_new_leader,
+    on_trigger,
+)
+from nemeses.fault import Fault, Trigger
 from nemeses.port import FaultPort, Link
 from nemeses.targets import resolve
 
@@ -112,6 +122,34 @@ def _prelude(slot: Slot) -> Fault:
     )
 
 
+def _successive_leaders(family: str, shape: Shape, slot: Slot) -> list[Fault]:
+    """The situation of the paper's Figure 8, step by step.
+
+    A leader is cut off with a minority, which goes on appending to two logs or so. The majority's new leader is cut
+    off at once, or after it committed a little. The minority comes back; whoever leads then spreads entries, and is
+    cut off in the middle of that. Last, the second leader comes back with a newer term in its log.
+    """
+    length_ms = max(2_000, slot.length_ms)
+    minority_ms, second_ms, stop_ms = (slot.start_ms + length_ms * share // 100 for share in (35, 60, 100))
+    first = Fault(
+        start_ms=slot.start_ms, stop_ms=minority_ms, family=family, shape="majority", target="leader-minority"
+    )
+    second_leads_ms = slot.stream.choice((0, slot.stream.between(20, 80)))
+    # which leader after the prelude, how long it leads, when it comes back
+    successors = ((1, second_leads_ms, second_ms), (2, slot.stream.between(20, 120), stop_ms))
+    return [first] + [
+        on_trigger(
+            family,
+            shape,
+            slot,
+            Trigger(kind="role", where=dict(NEW_LEADER), nth=nth, delay_ms=leads_ms),
+            slot.start_ms,
+            until_ms,
+        )
+        for nth, leads_ms, until_ms in successors
+    ]
+
+
 _DIRECTION = Parameter("direction", 0, 0, lambda s: s.choice(DIRECTIONS), DIRECTIONS)
 # where a leader does all the talking, links without it carry nothing that could be refused: bridge and partial
 # are planned so that a cut link is one of the leader's
@@ -152,11 +190,11 @@ FAMILY = Family(
         ),
         Shape(
             "successive-leaders",
-            "two leaders in a row, each cut off before it can say much",
+            "a leader cut off with a minority, and the next two as they come (Figure 8)",
             2,
             (("leader", 1),),
             nodes_min=5,
-            bout=on_new_leader(_prelude, 800, delay_ms_max=5, leaders=2),
+            bout=_successive_leaders,
         ),
         Shape("explicit", "the named nodes cut off from the rest", 0, nodes_min=2),
     ),
