@@ -72,10 +72,22 @@ def capabilities(spec: RunSpec) -> frozenset[str]:
     return live_capabilities(spec)
 
 
+def check_environment(spec: RunSpec) -> None:
+    """Raises UsageError, one line, for what a run's environment cannot run, its own options included."""
+    if spec.env != "sim":
+        from harness.live import check  # noqa: PLC0415
+
+        check(spec)
+        return
+    if spec.bin is not None:
+        raise UsageError(f"bin: {spec.bin}: a binary cannot run in simulation; expected env: process")
+    from harness.sim.cluster import check_options  # noqa: PLC0415
+
+    check_options(spec)
+
+
 def drive_of(spec: RunSpec) -> Drive:
     if spec.env == "sim":
-        if spec.bin is not None:
-            raise UsageError(f"bin: {spec.bin}: a binary cannot run in simulation; expected env: process")
         return drive_sim
     from harness.live import drive  # noqa: PLC0415
 

@@ -23,7 +23,7 @@ from checkers.well_formed import WellFormed
 from harness.audit import Attempts, Outcomes, Tally, uncovered, unhealed, unseen, vacuous
 from harness.caller import Caller
 from harness.decode import one_line
-from harness.environment import Cluster, capabilities, drive_of
+from harness.environment import Cluster, capabilities, check_environment, drive_of
 from harness.errors import HarnessError, UsageError, nearest
 from harness.interpreter import Interpreter
 from harness.ledger import Ledger
@@ -87,7 +87,7 @@ def check_spec(spec: RunSpec) -> None:
             raise UsageError(
                 f"nemesis: {family!r} cannot be done in environment {spec.env!r}; it can do {', '.join(sorted(able))}"
             )
-    drive_of(spec)
+    check_environment(spec)
     check_options(spec, _workload(spec))
     try:
         _planned_faults(msgspec.structs.replace(spec, swarm=0), Streams(spec.seed))

@@ -14,6 +14,6 @@
 | `errors` | a node that does not start |
 """
 
-from harness.live.drive import capabilities, drive, open_cluster, run
+from harness.live.drive import capabilities, check, drive, open_cluster, run
 
-__all__ = ["capabilities", "drive", "open_cluster", "run"]
+__all__ = ["capabilities", "check", "drive", "open_cluster", "run"]

@@ -11,9 +11,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from checkers.record import TraceEvent
+from harness.decode import decode
+from harness.errors import UsageError
 from harness.live.cluster import LiveCluster
 from harness.live.keeper import Keeper
 from harness.live.member import Member, OnExit, OnLine
+from harness.live.network import Latency
 from harness.live.process import ProcessMember, find_binary
 from harness.live.trace import Line, merged
 from harness.nemesis import Triggers
@@ -22,6 +25,8 @@ from harness.streams import Streams
 
 Observer = Callable[[int, int, str, str, dict[str, Any]], None]
 Main = Callable[[LiveCluster], Coroutine[Any, Any, None]]
+
+INIT_TIMEOUT_S_MAX = 3600
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,6 +37,25 @@ def capabilities(spec: RunSpec) -> frozenset[str]:
         return frozenset({"kill", "pause"})
     faults = {"partition", "link", "kill", "pause"}
     return frozenset(faults | {"clock"} if spec.bin is None else faults)
+
+
+def check(spec: RunSpec) -> None:
+    """Raises UsageError, one line, for a binary that cannot be run and for options of live clusters."""
+    if spec.bin is not None:
+        if spec.env == "docker":
+            raise UsageError(f"bin: {spec.bin}: a binary cannot run in containers; expected env: process")
+        find_binary(spec.bin)
+    options = spec.options
+    decode(options.get("latency", {}), Latency, "options.latency", lambda _: Latency.__struct_fields__)
+    seconds = options.get("init_timeout_s", 1)
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, int | float)
+        or not 0 < seconds <= INIT_TIMEOUT_S_MAX
+    ):
+        raise UsageError(
+            f"options.init_timeout_s: expected more than 0 and at most {INIT_TIMEOUT_S_MAX} seconds, got {seconds!r}"
+        )
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from harness.errors import HarnessError, UsageError
+from harness.decode import decode
+from harness.errors import HarnessError
 from harness.runtime import Mailbox
 from harness.sim.books import balance, leaked
 from harness.sim.network import Latency, SimLink
@@ -25,12 +26,19 @@ from workloads.port import CallTimeoutError
 CAPABILITIES = frozenset({"partition", "link", "kill", "power-loss", "pause", "clock"})
 
 
-def option(spec: RunSpec, name: str, kind: type) -> Any:
+OPTIONS: dict[str, type[Latency | DiskLatency]] = {"latency": Latency, "disk": DiskLatency}
+
+
+def option(spec: RunSpec, name: str) -> Any:
     """One of the environment's options, decoded; UsageError says what is wrong with it."""
-    try:
-        return msgspec.convert(spec.options.get(name, {}), kind)
-    except (msgspec.ValidationError, ValueError) as e:
-        raise UsageError(f"options.{name}: {e}") from e
+    kind = OPTIONS[name]
+    return decode(spec.options.get(name, {}), kind, f"options.{name}", lambda _: kind.__struct_fields__)
+
+
+def check_options(spec: RunSpec) -> None:
+    """Raises UsageError for an option of the simulation that is wrong."""
+    for name in OPTIONS:
+        option(spec, name)
 
 
 class OutgoingLinks(dict[str, SimLink]):
@@ -75,8 +83,8 @@ class SimCluster:
         self._next_handle = 0
         self._holds = dict.fromkeys(self.nodes, 0)
         self._client_stream = streams.stream("client-link")
-        latency = option(spec, "latency", Latency)
-        disk = option(spec, "disk", DiskLatency)
+        latency = option(spec, "latency")
+        disk = option(spec, "disk")
         config = spec.options.get("config", {})
         self._nodes: dict[str, SimNode] = {}
 

@@ -22,7 +22,8 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ordinary one-way delay of every link, in microseconds.
 
     ``dist``: ``constant`` (mean), ``uniform`` (from min to 2 * mean - min), ``exponential`` (min plus an
-    exponential of mean - min, cut off at six times that). Frames of a link stay in order, as on a connection, unless a rule says otherwise.
+    exponential of mean - min, cut off at six times that). Frames of a link stay in order, as on a connection,
+    unless a rule says otherwise.
     """
 
     dist: str = "uniform"

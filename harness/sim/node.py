@@ -32,6 +32,12 @@ class DiskLatency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slow_ppm: int = 20_000
     slow_us: int = 10_000
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_us <= self.max_us or self.slow_us < 0:
+            raise ValueError("expected 0 <= min_us <= max_us and slow_us of at least 0")
+        if not 0 <= self.slow_ppm <= 1_000_000:
+            raise ValueError(f"slow_ppm is {self.slow_ppm}, expected 0 to 1000000")
+
 
 class SimTimer:
     """An armed timer has one entry in the heap, which is moved when it comes up too early: re-arming is cheap.
