@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def planned(
     st.integers(0, 10**6),
     st.integers(1_000, 60_000),
     st.integers(200, 20_000),
-    st.integers(4, 9),
+    st.integers(5, 9),
 )
 def test_invariants_of_plans(names: list[str], seed: int, limit: int, interval: int, n: int) -> None:
     schedule = planned(names, seed, limit, interval, n)
@@ -44,8 +43,9 @@ def test_invariants_of_plans(names: list[str], seed: int, limit: int, interval: 
         own = [f for f in schedule.faults if f.family == family]
         for fault in own:
             assert min(500, limit // 4) <= fault.start_ms < fault.stop_ms <= fault.end_ms <= limit
-        for first, second in pairwise(own):
-            assert first.end_ms <= second.start_ms
+        # what is triggered may act beside the rest of its bout; bouts never overlap
+        for earlier, fault in enumerate(own):
+            assert fault.trigger is not None or all(f.end_ms <= fault.start_ms for f in own[:earlier])
     assert parse_yaml(to_yaml(schedule)) == schedule
 
 
