@@ -27,7 +27,7 @@ import msgspec
 
 from harness.decode import decode, load_yaml
 from harness.errors import UsageError, nearest
-from harness.gate import Gate
+from harness.gate import LIMITS, Gate
 from harness.spec import EnvName, RunSpec
 
 Expect = Literal["valid", "invalid"]
@@ -205,8 +205,10 @@ def plan(campaign: Campaign, overrides: Overrides, source: str) -> list[Planned]
                 fields["env"] = overrides.env
             if overrides.time_limit is not None:
                 fields["time_limit"] = overrides.time_limit
-            spec = decode(fields, RunSpec, source, _known)
             expect = group.expect or campaign.expect
+            spec = decode(fields, RunSpec, source, _known)
+            if expect == "valid":
+                spec = _held_to(campaign.gate, spec)
             planned += [
                 Planned(len(planned) + i, cell, name, expect, msgspec.structs.replace(spec, seed=seed))
                 for i, seed in enumerate(seeds)
@@ -214,6 +216,15 @@ def plan(campaign: Campaign, overrides: Overrides, source: str) -> list[Planned]
     if not planned:
         raise UsageError(f"{source}: no runs: every campaign needs at least one")
     return planned
+
+
+def _held_to(gate: Gate, spec: RunSpec) -> RunSpec:
+    """The run with the gate's limits as options of its checkers; its own options outrank them."""
+    limits = {name: limit for name in LIMITS if (limit := getattr(gate, name)) is not None}
+    own = spec.options.get("checker", {})
+    if not limits or not isinstance(own, dict):
+        return spec
+    return msgspec.structs.replace(spec, options={**spec.options, "checker": {**limits, **own}})
 
 
 def baselines(planned: Sequence[Planned]) -> list[RunSpec]:

@@ -12,6 +12,9 @@ from harness.hunt import hunts, told
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
+LIMITS = ("max_recovery_s", "min_ok_fraction")
+"""demands to which each run that must be valid is held by itself as well, by the checkers that know them"""
+
 OK, INVALID, UNKNOWN, USAGE, FAILED = 0, 1, 2, 254, 255
 """exit codes; Jepsen's"""
 

@@ -8,6 +8,7 @@ import pytest
 
 from harness.campaign import Overrides, Planned, baselines, digest, load, plan
 from harness.errors import UsageError
+from tests.cli.conftest import Call
 
 
 def planned(text: str, tmp_path: Path, **overrides: object) -> list[Planned]:
@@ -89,3 +90,27 @@ def test_the_digest_names_the_content(tmp_path: Path) -> None:
     assert digest(planned(TWO, tmp_path)) == digest(planned("# a comment\n" + TWO, tmp_path))
     assert digest(planned(TWO, tmp_path)) != digest(planned(TWO.replace("count: 2", "count: 3"), tmp_path))
     assert digest(planned(TWO, tmp_path)) != digest(planned(TWO.replace("kill", "link"), tmp_path))
+
+
+def test_runs_are_held_to_the_gates_limits(tmp_path: Path) -> None:
+    runs = planned(
+        "name: c\ngate: {max_recovery_s: 4, min_ok_fraction: 0.5, invalid: 1}\n"
+        "runs: [{name: a}, {name: own, defaults: {options: {checker: {max_recovery_s: 9}, latency: {}}}},\n"
+        "  {name: hunted, expect: invalid, defaults: {bug: no-sessions}}]\n",
+        tmp_path,
+    )
+    assert {r.group: r.spec.options for r in runs} == {
+        "a": {"checker": {"max_recovery_s": 4, "min_ok_fraction": 0.5}},
+        "own": {"checker": {"max_recovery_s": 9, "min_ok_fraction": 0.5}, "latency": {}},
+        "hunted": {},
+    }
+    assert planned("name: c\n", tmp_path)[0].spec.options == {}
+
+
+def test_a_run_that_recovers_too_slowly_is_invalid_by_itself(call: Call) -> None:
+    text = "name: c\nbaseline: false\ndefaults: {nemesis: [kill], time_limit: 3}\ngate: {max_recovery_s: "
+    for limit, code in ((60, 0), (0.0001, 1)):
+        Path("c.yaml").write_text(f"{text}{limit}}}\n")
+        called = call("run", "c.yaml")
+        assert called.code == code, called
+        assert ("was healed at" in called.out) == bool(code)
