@@ -69,7 +69,7 @@ def check(
     record = Record(ops, options={k: v for k, v in options.items() if v is not None})
     try:
         results = [registry.create(name).check(record) for name in names]
-    except (ValueError, LookupError) as e:
+    except (ValueError, registry.UnknownCheckerError) as e:
         raise UsageError(f"{path}: {' '.join(str(e).split())}") from e
     verdict = merge(results)
     operations = sum(op.type == "invoke" and op.process != NEMESIS for op in ops)
