@@ -163,7 +163,8 @@ def test_the_folder_is_synced_after_the_rename_and_before_the_first_word(tmp_pat
         (rename,) = [c for c in node.tree if c.name.startswith("rename")]
         assert "wal.tmp" in rename.arguments
         assert rename.done
-        sync = next(c for c in node.tree if c.name == "fsync" and c.begin > rename.end)
+        sync = next((c for c in node.tree if c.name == "fsync" and c.begin > rename.end), None)
+        assert sync is not None
         assert sync.done
         assert sync.end < node.said[0].begin
         assert b"init_ok" in node.said[0].data
