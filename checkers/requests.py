@@ -78,8 +78,12 @@ def _with_operations(anomaly: Anomaly, known: dict[str, Operation]) -> Anomaly:
         return anomaly
     told = "".join(f". {_sentence(identity, operation)}" for identity, operation in found)
     indexes = sorted({*anomaly.op_indexes, *(index for _, o in found for index in o.indexes())})
+    key = next((o.invoke.key for _, o in found if o.invoke.key is not None), None)
     return msgspec.structs.replace(
-        anomaly, op_indexes=indexes, explanation=f"{anomaly.explanation.removesuffix('.')}{told}"
+        anomaly,
+        op_indexes=indexes,
+        explanation=f"{anomaly.explanation.removesuffix('.')}{told}",
+        data=anomaly.data if key is None else {**anomaly.data, "key": key},
     )
 
 

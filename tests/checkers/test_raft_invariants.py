@@ -337,7 +337,7 @@ def test_with_the_history_the_lost_entry_is_an_operation() -> None:
     monitor = judge(*events)
     history = [*others, *reads(1, 1), *write]
     (anomaly,) = monitor.result(history).anomalies
-    assert anomaly.op_indexes == [90, 91]
+    assert (anomaly.op_indexes, anomaly.data["key"]) == ([90, 91], 3)
     assert anomaly.explanation.endswith(
         "had committed it. Entry c1:2 is the write of 17 to key 3: process 1 at n0 asked for it at 0.007000 s, "
         "and was told at 0.009000 s that it succeeded"
@@ -345,7 +345,7 @@ def test_with_the_history_the_lost_entry_is_an_operation() -> None:
     assert monitor.result(history) == monitor.result(history)
     # were it that process' 1st operation, the entry would be none that the history knows
     (unknown,) = monitor.result([*others, *write]).anomalies
-    assert unknown.op_indexes == []
+    assert (unknown.op_indexes, "key" in unknown.data) == ([], False)
     assert unknown.explanation == LOST["CommittedIsDurable"][1]
 
 
