@@ -60,7 +60,8 @@ class Interpreter:
             else:
                 op, after = asked
                 if op is PENDING:
-                    generator, deadline = after, now + POLL_NS
+                    # with every thread busy only a completion can change the answer
+                    generator, deadline = after, now + POLL_NS if context.free else None
                 elif op.time > now:
                     deadline = op.time
                 else:

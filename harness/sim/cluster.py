@@ -109,7 +109,7 @@ class SimCluster:
         """Run the coroutine ``main``, and the world with it, to its end. Its exceptions pass through."""
         task: Task = self.tasks.spawn(main)
         try:
-            self.world.run(lambda: task.done)
+            self.world.run(task)
         finally:
             self.tasks.close()
             self.world.flush()

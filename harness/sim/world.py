@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
@@ -20,6 +20,13 @@ HASH_FACTOR = 1_000_003
 FLUSH_LINES = 4096
 
 Observer = Callable[[int, int, str, str, dict[str, Any]], None]
+
+
+class Finite(Protocol):
+    """Something that will be done."""
+
+    @property
+    def done(self) -> bool: ...
 
 
 class World:
@@ -49,10 +56,10 @@ class World:
         """The calls still to come, in no order that means anything."""
         return (entry[2] for entry in self._heap)
 
-    def run(self, done: Callable[[], bool]) -> None:
-        """Take steps until ``done()``; it is asked after each step. An empty heap is a deadlock: RuntimeError."""
+    def run(self, main: Finite) -> None:
+        """Take steps until ``main`` is done. An empty heap before that is a deadlock: RuntimeError."""
         heap = self._heap
-        while not done():
+        while not main.done:
             if not heap:
                 raise RuntimeError(f"deadlock at {self.time} ns: nothing is left to happen")
             self.time, sequence, call, a, b = heappop(heap)
