@@ -166,8 +166,8 @@ def _view(
     )
 
 
-# a sentence ends before a space and a capital letter: "ended at 3.9 s. And 17 had ..."
-_SENTENCE = re.compile(r"(?<=[.!?]) +(?=[A-Z])")
+# a sentence ends before a space and a capital letter or a number: "ended at 3.9 s. And 17 had ..."
+_SENTENCE = re.compile(r"(?<=[.!?]) +(?=[A-Z0-9])")
 
 
 def _sentences(text: str) -> list[str]:

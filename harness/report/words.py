@@ -18,7 +18,8 @@ _MEANINGS: dict[str, str] = {
     "linearizability": "no order of the operations that respects real time explains what clients saw",
     "nopossibleorder": "no order of the operations that respects real time explains what clients saw",
     "compareandsetthatcannothavesucceeded": "a compare-and-set succeeded that cannot have found its expected value",
-    "resurrectedvalueawritetookeffecttwice": "a value came back that had been replaced: a write took effect twice",
+    "resurrectedvalueawritetookeffecttwice": "a value came back that had been replaced: its write took effect twice, "
+    "or the newer one was undone",
     "lostwrite": "an acknowledged write was lost",
     "lostupdate": "an acknowledged update was overwritten by one that never saw it",
     "staleread": "a read returned a value that had already been replaced",
