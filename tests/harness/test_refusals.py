@@ -90,9 +90,10 @@ NODES = {
 @pytest.mark.parametrize("how", ["test", "run"])
 def test_a_node_that(call: Call, tmp_path: Path, name: str, how: str) -> None:
     code, *words = NODES[name]
+    patience = 0.5 if name == "never answers init" else 60
     path = script(tmp_path, code)
     if how == "test":
-        flags = ["--workload", "echo", "--nodes", "2", "--option", "init_timeout_s=0.5"]
+        flags = ["--workload", "echo", "--nodes", "2", "--option", f"init_timeout_s={patience}"]
         refused(call("test", "--env", "process", "--bin", path, *flags), *words)
         return
     defaults = {
@@ -100,7 +101,7 @@ def test_a_node_that(call: Call, tmp_path: Path, name: str, how: str) -> None:
         "bin": path,
         "workload": "echo",
         "nodes": 2,
-        "options": {"init_timeout_s": 0.5},
+        "options": {"init_timeout_s": patience},
     }
     Path("c.yaml").write_text(json.dumps({"name": "c", "defaults": defaults}))
     refused(call("run", "c.yaml"), *words)
