@@ -1,9 +1,9 @@
 """How fast the simulator is: five-node Raft at 200 ops/s with every checker and monitor on.
 
-    python benchmarks/simulation.py [--seeds N] [--nemesis partition,kill]
+    python benchmarks/simulation.py [--seeds N] [--nemesis partition]
 
 Prints simulated seconds a second, delivered messages a second, messages an operation, and where the time goes
-(by module, from a profile of one run). The peer, measured in the same process, is a bare heap of virtual time
+(by module, from a profile of one run), all a second of processor time. The peer, measured in the same process, is a bare heap of virtual time
 whose nodes only bounce messages: what is left of it is the price of real cores, disks, checks and records.
 """
 
@@ -28,12 +28,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def bare_heap(messages: int = 300_000) -> float:
     """Messages a second of a heap whose five nodes answer each message with another."""
     heap = [(i, i, i % 5) for i in range(20)]
-    sequence, start = 20, time.perf_counter()
+    sequence, start = 20, time.process_time()
     for _ in range(messages):
         now, _, node = heappop(heap)
         sequence += 1
         heappush(heap, (now + 700 + sequence % 600, sequence, (node + 1) % 5))
-    return messages / (time.perf_counter() - start)
+    return messages / (time.process_time() - start)
 
 
 def spec(seed: int, nemesis: list[str]) -> RunSpec:
@@ -51,14 +51,16 @@ def room(path: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--nemesis", default="partition,kill")
+    parser.add_argument("--nemesis", default="", help="families of faults; without, all 200 ops/s arrive")
     args = parser.parse_args()
     nemesis = [n for n in args.nemesis.split(",") if n]
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         for seed in range(1, args.seeds + 1):
+            start = time.process_time()
             summary = execute(spec(seed, nemesis), Path(scratch) / str(seed), report=False).summary
-            world, elapsed = summary["world"], summary["elapsed_s"]
+            elapsed = time.process_time() - start
+            world = summary["world"]
             virtual_s = world["virtual_ns"] / 1e9
             rows.append(
                 (
@@ -72,7 +74,7 @@ def main() -> None:
             print(
                 f"seed {seed}: {rows[-1][0]:6.1f}x real time  {rows[-1][1]:9,.0f} messages/s  "
                 f"{rows[-1][3]:7,.0f} operations/s  {rows[-1][2]:5.1f} messages/operation  "
-                f"{rows[-1][4]:4.0%} in checkers"
+                f"{rows[-1][4]:4.0%} in checkers after the run"
             )
         profile = cProfile.Profile()
         profile.runcall(execute, spec(1, nemesis), Path(scratch) / "profiled", report=False)
