@@ -3,8 +3,9 @@
     python benchmarks/simulation.py [--seeds N] [--nemesis partition]
 
 Prints simulated seconds a second, delivered messages a second, messages an operation, and where the time goes
-(by module, from a profile of one run), all a second of processor time. The peer, measured in the same process, is a bare heap of virtual time
-whose nodes only bounce messages: what is left of it is the price of real cores, disks, checks and records.
+(by module, from a profile of one run), all a second of processor time. The peer, measured in the same process,
+is a bare heap of virtual time whose nodes only bounce messages: what is left of it is the price of real cores,
+disks, checks and records.
 """
 
 from __future__ import annotations

@@ -15,7 +15,13 @@ def _text(value: str) -> str:
 
 
 def _label(entry: Entry) -> str:
-    parts = [entry.system, entry.bug or "", entry.workload, "+".join(dict.fromkeys(entry.nemesis)) or "no faults", entry.env]
+    parts = [
+        entry.system,
+        entry.bug or "",
+        entry.workload,
+        "+".join(dict.fromkeys(entry.nemesis)) or "no faults",
+        entry.env,
+    ]
     return " ".join(part for part in parts if part) + f" seed {entry.seed}"
 
 

@@ -21,7 +21,13 @@ COLOURS = {"valid": "green", "invalid": "red", "unknown": "yellow"}
 
 def run_line(entry: Entry) -> str:
     """One run on one line."""
-    what = [entry.system, entry.bug or "", entry.workload, "+".join(dict.fromkeys(entry.nemesis)) or "no faults", entry.env]
+    what = [
+        entry.system,
+        entry.bug or "",
+        entry.workload,
+        "+".join(dict.fromkeys(entry.nemesis)) or "no faults",
+        entry.env,
+    ]
     label = " ".join(part for part in what if part)
     counts = f"{entry.ok:,} of {entry.operations:,} ok"
     text = f"{entry.verdict:<8}{label}  seed {entry.seed}  {counts}  {entry.elapsed_s:.2f} s"

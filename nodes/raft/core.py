@@ -93,9 +93,7 @@ class Raft:
         self._out: list[Effect] = []
         heartbeat_ns = config.heartbeat_ms * MS
         self._heartbeat_timer = SetTimer("heartbeat", heartbeat_ns, heartbeat_ns)
-        self._election_timer = SetTimer(
-            "election", config.election_ms_min * MS, config.election_ms_max * MS
-        )
+        self._election_timer = SetTimer("election", config.election_ms_min * MS, config.election_ms_max * MS)
         self._receivers: dict[type, Any] = {
             RequestVote: self._on_request_vote,
             Vote: self._on_vote,

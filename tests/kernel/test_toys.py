@@ -75,7 +75,7 @@ def echo(liars=(), forger=None):
         await cluster.start_all()
         for i in range(5):
             body = {"type": "echo", "echo": f"w{i}"}
-            replies.append(await cluster.call("c0", f"n{i % 3}", body, i + 1, SECOND))  # noqa: PERF401
+            replies.append(await cluster.call("c0", f"n{i % 3}", body, i + 1, SECOND))
 
     cluster.drive(main())
     return events, replies
