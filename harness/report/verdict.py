@@ -152,14 +152,12 @@ def _valid(run: Run, operations: Sequence[Operation], faults: Sequence[Fault]) -
 
 
 def shown_path(folder: Path) -> str:
-    """The folder as a command would name it: from the current directory, if below it, else its last parts."""
+    """The folder as a command would name it: from the current directory, if below it, else the whole path."""
     resolved = folder.resolve()
     try:
         return resolved.relative_to(Path.cwd()).as_posix()
     except ValueError:
-        parts = resolved.parts
-        start = len(parts) - 1 - parts[::-1].index("store") if "store" in parts else max(len(parts) - 3, 1)
-        return Path(*parts[start:]).as_posix()
+        return resolved.as_posix()
 
 
 def commands(run: Run) -> list[tuple[str, str]]:
