@@ -20,8 +20,9 @@ help:
 
 setup: $(STAMP)
 
-# what is installed is pinned by version and hash; the project itself goes in as it is in this folder
-$(STAMP): requirements.lock pyproject.toml
+# what is installed is pinned by version and hash; the project itself goes in as it is in this folder, its inner
+# loops compiled where there is a compiler
+$(STAMP): requirements.lock pyproject.toml setup.py $(wildcard checkers/kernels/*.p*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "splitbrain needs Python 3.11 or later: make PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \

@@ -57,6 +57,7 @@ class Availability:
     """Options: ``max_recovery_s``."""
 
     name = "availability"
+    anomalies = ("slow-recovery", "no-progress-after-heal")
 
     def check(self, record: Record) -> Result:
         history = record.history

@@ -95,6 +95,7 @@ class Bite:
     """Options: ``nemesis``: the planned families, ``family`` or ``family:shape``; absent: those that came."""
 
     name = "bite"
+    anomalies = ("did-not-bite",)
 
     def check(self, record: Record) -> Result:
         found = faults(record.history)

@@ -20,6 +20,7 @@ class Convergence:
     """Options: ``ordered_reads``: the order of a list counts."""
 
     name = "convergence"
+    anomalies = ("divergence",)
 
     def check(self, record: Record) -> Result:
         start = phase_position(record.history, FINAL)

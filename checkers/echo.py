@@ -14,6 +14,7 @@ class Echo:
     """Every ``echo`` that is ok must carry exactly the value of its invocation."""
 
     name = "echo"
+    anomalies = ("wrong-echo",)
 
     def check(self, record: Record) -> Result:
         wrong: list[Anomaly] = []
@@ -42,6 +43,7 @@ class UniqueIds:
     """No two ``generate`` that are ok may return the same id."""
 
     name = "unique-ids"
+    anomalies = ("duplicate-id",)
 
     def check(self, record: Record) -> Result:
         holders: dict[bytes, list[Operation]] = {}

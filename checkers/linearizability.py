@@ -51,6 +51,7 @@ class Linearizability:
     """
 
     name = NAME
+    anomalies = ("nonlinearizable",)
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class ListAppend:
     """
 
     name = "list-append"
+    anomalies = tuple(sorted(FORBIDDEN[DEFAULT]))
 
     def check(self, record: Record) -> Result:
         model = known(str(record.options.get("model") or DEFAULT))

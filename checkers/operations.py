@@ -1,12 +1,99 @@
-"""Operations: invocations with their completions, paired from the ops of a history."""
+"""Operations: invocations with their completions, paired from the ops of a history.
+
+``pair`` for many of them, as arrays; ``operations`` for few, as objects.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
+from checkers.columns import NEMESIS as NEMESIS_CODE
+from checkers.columns import NIL, Column, History, Int8, Int64
 from checkers.history import NEMESIS, MalformedHistoryError, Op, OpType
+from checkers.kernels import pairing, view
+
+
+class Pairs(NamedTuple):
+    """Operations in the order of their invocations, m of them.
+
+    ``begin`` and ``end`` int64[m] are positions in the history (``end`` -1 where nothing completed it), ``outcome``
+    uint8[m] is OK, FAIL or INFO (also where nothing completed it).
+    """
+
+    begin: Int64
+    end: Int64
+    outcome: Int8
+
+
+def pair(history: History) -> Pairs:
+    """The clients' operations. O(n).
+
+    Raises MalformedHistoryError, one line, when a process invokes while it waits, completes what it did not invoke,
+    or completes another function or key than it invoked (a completion without a key is of the invocation's).
+    """
+    size = len(history)
+    begin, end, outcome = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.uint8)
+    slots, count = _slots(history)
+    problem = np.full(2, -1, np.int64)
+    problem[0] = pairing.FINE
+    found = pairing.pair(
+        view(slots),
+        view(history.type),
+        view(history.f),
+        view(np.full(count, -1, np.int64)),
+        view(begin),
+        view(end),
+        view(outcome),
+        view(problem),
+    )
+    pairs = Pairs(begin[:found], end[:found], outcome[:found])
+    if problem[0] != pairing.FINE:
+        raise MalformedHistoryError(_misfit(history, pairs, int(problem[0]), int(problem[1])))
+    _same_keys(history, pairs)
+    return pairs
+
+
+def _slots(history: History) -> tuple[Int64, int]:
+    """Each op's process as a small number, the nemesis -1; and how many there are."""
+    process = history.process
+    high = int(process.max()) if len(process) else 0
+    if high <= 4 * len(process) + 1024:
+        slots = np.where(process < NEMESIS_CODE, high - process, process)
+        return slots, high + len(history.names) + 1
+    _, codes = np.unique(process, return_inverse=True)
+    return np.where(process == NEMESIS_CODE, -1, codes), len(process)
+
+
+def _misfit(history: History, pairs: Pairs, problem: int, position: int) -> str:
+    op = history[position]
+    here = f"op {op.index}: process {op.process}"
+    if problem == pairing.NOTHING_OPEN:
+        return f"{here} completes ({op.type}) {op.f} but had not invoked anything"
+    own = np.flatnonzero(history.process[pairs.begin] == history.process[position])
+    opened = history[int(pairs.begin[own[-1]])]
+    if problem == pairing.STILL_OPEN:
+        return f"{here} invokes {op.f} while its {opened.f} of op {opened.index} is still open"
+    return f"{here} completes {op.f}, but had invoked {opened.f} at op {opened.index}"
+
+
+def _same_keys(history: History, pairs: Pairs) -> None:
+    done = pairs.end >= 0
+    begin, end = pairs.begin[done], pairs.end[done]
+    key: Column = history.key
+    differ = (key.kind[end] != NIL) & (
+        (key.kind[begin] != key.kind[end]) | (key.word[begin] != key.word[end])
+    )
+    for at in np.flatnonzero(differ).tolist():
+        invoked, completed = history[int(begin[at])], history[int(end[at])]
+        if invoked.key != completed.key or type(invoked.key) is not type(completed.key):
+            raise MalformedHistoryError(
+                f"op {completed.index}: process {completed.process} completes {completed.f} of key "
+                f"{completed.key!r}, but had invoked it of key {invoked.key!r} at op {invoked.index}"
+            )
 
 
 class Operation(msgspec.Struct, gc=False):

@@ -46,6 +46,18 @@ class RaftInvariants:
     """The online monitor, and a checker of recorded traces. ``nodes``: all members of the cluster."""
 
     name = "raft-invariants"
+    anomalies = (
+        "MonotonicTerm",
+        "SingleVote",
+        "ElectionSafety",
+        "LeaderCompleteness",
+        "LogMatching",
+        "LeaderAppendOnly",
+        "CommittedIsDurable",
+        "MonotonicCommit",
+        "CurrentTermCommit",
+        "StateMachineSafety",
+    )
 
     def __init__(self, nodes: tuple[str, ...] = ()) -> None:
         self._reset(nodes)

@@ -42,8 +42,13 @@ class Record(msgspec.Struct):
 
 
 class Checker(Protocol):
-    """A judge. ``name`` is how campaigns, results and the command line call it."""
+    """A judge. ``name`` is how campaigns, results and the command line call it.
+
+    ``anomalies`` are all the types it can ever give; each has a pair of histories in ``checkers/pairs`` that differ
+    in one op (checkers/selftest.py).
+    """
 
     name: str
+    anomalies: tuple[str, ...]
 
     def check(self, record: Record) -> Result: ...

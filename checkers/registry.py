@@ -6,10 +6,13 @@ the checker's, its object is a factory without arguments that returns a ``Checke
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
+from checkers.online import Online
 from checkers.record import Checker
 
 GROUP = "splitbrain.checkers"
@@ -28,6 +31,10 @@ BUILT_IN: dict[str, str] = {
     "well-formed": "checkers.well_formed:WellFormed",
 }
 """name -> ``module:factory``, imported when asked for"""
+
+ONLINE: dict[str, str] = {}
+"""name -> ``module:factory`` of checkers that can also judge while a run goes on (checkers/online.py); the factory
+takes the options of the record"""
 
 
 class UnknownCheckerError(LookupError):
@@ -50,6 +57,19 @@ def create(name: str) -> Checker:
     near = get_close_matches(name, names(), 1, 0.4)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}"
     raise UnknownCheckerError(f"no checker is called {name!r}; {hint}")
+
+
+def online(name: str, options: Mapping[str, Any]) -> Online | None:
+    """A fresh online checker; None where the checker has none.
+
+    Raises ValueError for options that it does not take.
+    """
+    place = ONLINE.get(name)
+    if place is None:
+        return None
+    entry = EntryPoint(name, place, GROUP)
+    made: Online = getattr(import_module(entry.module), entry.attr)(options)
+    return made
 
 
 def _built(entry: EntryPoint) -> Checker:

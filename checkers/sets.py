@@ -55,6 +55,7 @@ class SetFull:
     """Options: ``linearizable`` (default false: eventual, as Maelstrom's broadcast and g-set are)."""
 
     name = "set-full"
+    anomalies = ("lost", "stale", "unexpected", "duplicated")
 
     def check(self, record: Record) -> Result:
         final = phase_position(record.history, FINAL)

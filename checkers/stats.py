@@ -38,6 +38,7 @@ class Stats:
     """Options: ``min_ok_fraction``: below it too little was done to tell anything (default 0.1)."""
 
     name = "stats"
+    anomalies: tuple[str, ...] = ()
 
     def check(self, record: Record) -> Result:
         found = operations(record.history)

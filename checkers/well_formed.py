@@ -25,6 +25,7 @@ from checkers.record import Record
 from checkers.result import Anomaly, Result
 from checkers.words import plural
 
+RULES = ("index", "time", "busy", "answer", "retired", "fault", "open")
 KEPT_MAX = 20
 
 
@@ -32,6 +33,7 @@ class WellFormed:
     """Options: ``whole``: the record of a run that came to its end, where nothing may be left open."""
 
     name = "well-formed"
+    anomalies = tuple(f"ill-formed-{rule}" for rule in RULES)
 
     def check(self, record: Record) -> Result:
         found = list(_violations(record.history, whole=bool(record.options.get("whole", False))))

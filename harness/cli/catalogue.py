@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.common import say
 from harness.errors import UsageError, nearest
+from harness.gate import FAILED
 
 Rows = list[tuple[str, ...]]
 
@@ -69,10 +70,17 @@ LISTINGS: dict[str, Callable[[], Rows]] = {
 }
 
 
-def catalogue(what: Annotated[str, typer.Argument(help=", ".join(LISTINGS), metavar="WHAT")]) -> int:
+def catalogue(
+    what: Annotated[str, typer.Argument(help=", ".join(LISTINGS), metavar="WHAT")],
+    selftest: Annotated[
+        bool, typer.Option("--selftest", help="Try each checker on its pairs of histories.")
+    ] = False,
+) -> int:
     """One line each, in columns."""
     if what not in LISTINGS:
         raise UsageError(f"list: nothing is called {what!r}{nearest(what, LISTINGS)}")
+    if selftest:
+        return _selftest(what)
     for line in columns(LISTINGS[what]()):
         say(line)
     return 0
@@ -82,3 +90,21 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows as lines, each column as wide as its widest cell."""
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows), default=0))]
     return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=False)).rstrip() for row in rows]
+
+
+def _selftest(what: str) -> int:
+    """Every checker on its pairs (checkers/selftest.py): 0, or 255 where one judged wrongly or has no pair."""
+    from checkers import registry, selftest  # noqa: PLC0415
+
+    if what != "checkers":
+        raise UsageError(f"list: --selftest is for checkers, not for {what}")
+    outcomes = [outcome for name in registry.names() for outcome in selftest.run(name)]
+    for line in columns([(o.checker, o.case, o.problem or "ok") for o in outcomes]):
+        say(line)
+    wrong = sum(1 for o in outcomes if o.problem)
+    say(
+        f"{len(outcomes)} pairs, {wrong} judged wrongly or missing"
+        if wrong
+        else f"{len(outcomes)} pairs, all ok"
+    )
+    return FAILED if wrong else 0

@@ -1,0 +1,28 @@
+"""Inner loops: numbers in, numbers out. Plain Python files, compiled ahead of time where a compiler is at hand.
+
+A kernel `name.py` has a `name.pxd` beside it: the C types of its functions and variables (Cython's augmenting
+files). The `.py` knows nothing of Cython, so without a compiler it runs as it is: the same results, slower.
+
+- Arguments are arrays, flat and typed; callers wrap them in ``view``. Results go into arrays that the caller made.
+- Hashes and masks of 64 bits are cut by ``& MASK``: C does so by itself, Python must be told.
+- No negative operands of ``//`` and ``%``, no index below 0: C and Python differ there.
+
+| module | what |
+|---|---|
+| dense | equal values get equal small numbers |
+| pairing | invocations and their completions |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checkers.kernels import pairing
+
+COMPILED: bool = not (pairing.__file__ or "").endswith(".py")
+"""whether the kernels are machine code; where not, checkers are right all the same, and much slower"""
+
+
+def view(array: Any) -> Any:
+    """What a kernel takes of an array: itself, or uncompiled a view whose items are Python's integers."""
+    return array if COMPILED else memoryview(array)

@@ -1,0 +1,38 @@
+"""What pyproject.toml cannot say: the inner loops of `checkers/kernels` are compiled, where a compiler is at hand.
+
+Each module there has a `.pxd` of the same name beside it with the C types of its variables. Where nothing can be
+compiled the install goes on, and the same files run as they are, slower: `checkers.kernels.COMPILED` says which.
+"""
+
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+KERNELS = Path("checkers/kernels")
+
+extensions = [
+    Extension(
+        f"checkers.kernels.{types.stem}",
+        [types.with_suffix(".py").as_posix()],
+        optional=True,
+        extra_compile_args=["-O3"],
+    )
+    for types in sorted(KERNELS.glob("*.pxd"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        build_dir="build/kernels",
+        compiler_directives={
+            "language_level": 3,
+            "annotation_typing": False,
+            "boundscheck": False,
+            "wraparound": False,
+            "initializedcheck": False,
+            "cdivision": True,
+            "embedsignature": True,
+        },
+    )
+)
