@@ -1,5 +1,6 @@
-"""Why the operations on one register have no order: the smallest window, its kind, and plain sentences about
-it.
+"""Why the operations on one object have no order: the smallest window, its kind, and plain sentences about it.
+
+Words are made of the core alone, a few operations; what the rest of the history adds is asked of its columns.
 """
 
 from __future__ import annotations
@@ -8,38 +9,86 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from checkers import table
 from checkers._budget import Budget, BudgetExceededError, effort
-from checkers._key_history import KeyHistory, Operation
-from checkers._register_search import INITIAL, NONE, Act, cut, first_impossible
+from checkers._register_search import INITIAL, NONE, Act, cut
 from checkers._shrink import Item, paths, shrink
 from checkers._state_search import Deed
 from checkers._state_search import search as state_search
-from checkers._tell import Teller, value
-from checkers.models import ANY, INCONSISTENT, KEEP, Model, freeze, thaw
+from checkers._tell import Operation, Teller, failures, told_operation, value
+from checkers.columns import Int64
+from checkers.engines import CRASHED, INVALID, UNKNOWN, Engine
+from checkers.models import INCONSISTENT, Model, Role, thaw
+from checkers.objects import Objects
 from checkers.result import Anomaly
 
 IMPOSSIBLE_MAX = 8
 """operations that are named as impossible, of one key"""
+IMPOSSIBLE_EFFORT = 1_000_000
+"""operations to look at again for those"""
 STATES_EFFORT = 20_000
 """configurations to explore for the possible states before the impossible completion"""
 EXPLAIN_EFFORT = 3_000_000
 """configurations to explore for one key's explanation: counted, not timed, so that it is the same
 everywhere
 """
+CORE_MAX = 5000
+"""operations beyond which nothing is shrunk"""
 
 STALE = "stale read"
 LOST = "lost write"
 BACK = "resurrected value (a write took effect twice)"
 
 
-class RegisterCase(msgspec.Struct):
-    """One key's operations and what the search makes of them; ``values[n]`` is the value with number n."""
+class Case:
+    """One key of a register that has no order, and the numbers that values have in its core: INITIAL, then as met."""
 
-    history: KeyHistory
-    model: Model
-    acts: list[Act]
-    values: list[Any]
+    def __init__(self, objects: Objects, model: Model) -> None:
+        self.objects = objects
+        self.model = model
+        self.registers = objects.registers
+        self.need = self.registers.need
+        self.put = self.registers.put
+        self.begin = objects.begin
+        self.end = objects.end
+        self.key = objects.key(0)
+        self._numbers: dict[int, int] = {self.registers.initial: INITIAL, NONE: NONE}
+        self._codes: list[int] = [self.registers.initial]
+        self._operations: dict[int, Operation] = {}
+
+    def act(self, number: int) -> Act:
+        end = int(self.end[number])
+        return Act(
+            self.number(int(self.need[number])),
+            self.number(int(self.put[number])),
+            int(self.begin[number]),
+            None if end == CRASHED else end,
+        )
+
+    def number(self, code: int) -> int:
+        found = self._numbers.get(code)
+        if found is None:
+            found = self._numbers[code] = len(self._codes)
+            self._codes.append(code)
+        return found
+
+    def code(self, number: int) -> int:
+        return self._codes[number]
+
+    def value(self, number: int) -> Any:
+        return thaw(self.registers.value(self._codes[number]))
+
+    def operation(self, number: int) -> Operation:
+        found = self._operations.get(number)
+        if found is None:
+            found = self._operations[number] = told_operation(self.objects, number)
+        return found
+
+    def at(self, position: int) -> int:
+        """The number of the operation that ended there."""
+        return int(np.flatnonzero(self.end == position)[0])
 
 
 class Conflict(msgspec.Struct):
@@ -61,65 +110,47 @@ class Conflict(msgspec.Struct):
     """operations that put ``old``; where there are several, all had ended before ``then`` began"""
 
 
-def register_case(history: KeyHistory, model: Model) -> RegisterCase:
-    """Number the values of a key's operations. Raises ModelError."""
-    assert model.effect is not None
-    numbers: dict[Any, int] = {freeze(model.initial): INITIAL}
-    values: list[Any] = [model.initial]
-    acts = []
+def explain(objects: Objects, model: Model, engine: Engine, position: int) -> Anomaly:
+    """The anomaly of the only key of ``objects``, known to be impossible at ``position``.
 
-    def number(frozen: Any) -> int:
-        found = numbers.get(frozen)
-        if found is None:
-            found = numbers[frozen] = len(values)
-            values.append(thaw(frozen))
-        return found
-
-    for operation in history.operations:
-        need, put = _effect(model, operation)
-        acts.append(
-            Act(
-                NONE if need is ANY else number(need),
-                NONE if put is KEEP else number(put),
-                operation.begin,
-                operation.end,
-            )
-        )
-    return RegisterCase(history, model, acts, values)
-
-
-def _effect(model: Model, operation: Operation) -> tuple[Any, Any]:
-    assert model.effect is not None
-    done = operation.completion
-    return model.effect(
-        operation.invoke.f, freeze(operation.invoke.value), freeze(done.value) if done is not None else None
-    )
-
-
-def explain(case: RegisterCase) -> Anomaly:
-    """The anomaly of a register's history that is known to be impossible. When the effort ends it is only
-    coarser.
+    When the effort ends it is only coarser.
     """
+    position = first_impossible(objects, model, engine, position)
+    if model.roles is None or Role.OTHER in objects.roles or Role.MISMATCH in objects.roles:
+        return _state_anomaly(objects, model, engine, position)
+    return _register_anomaly(Case(objects, model), engine, position)
+
+
+def first_impossible(objects: Objects, model: Model, engine: Engine, position: int) -> int:
+    """The first completion at which the ops so far have no order; they have none at ``position``."""
+    if engine.first is not None:
+        return engine.first(objects, model, position)
+    ends = np.sort(objects.end[objects.end <= position])
+    low, high = 0, len(ends) - 1  # prefixes are closed: an impossible one stays impossible when it grows
     budget = effort(EXPLAIN_EFFORT)
-    try:
-        position = first_impossible(case.acts, budget)
-    except BudgetExceededError:
-        position = max(act.end for act in case.acts if act.end is not None)
-    assert position is not None
-    known = [
-        (number, act) for number, whole in enumerate(case.acts) if (act := cut(whole, position)) is not None
-    ]
-    last = next(number for number, act in enumerate(case.acts) if act.end == position)
-    core = shrink(known, budget)
+    while low < high:
+        middle = (low + high) // 2
+        status = engine.decide(objects.until(int(ends[middle])), model, budget).status[0]
+        if status == UNKNOWN:
+            return position
+        if status == INVALID:
+            high = middle
+        else:
+            low = middle + 1
+    return int(ends[low])
+
+
+def _register_anomaly(case: Case, engine: Engine, position: int) -> Anomaly:
+    budget = effort(EXPLAIN_EFFORT)
+    core = _core(case, engine, position, budget)
+    last = case.at(position)
     culprit = _culprit(core, last)
     conflict = _conflict(core, culprit)
-    operations = [case.history.operations[number] for number, _ in core]
-    teller = Teller(case.history.key, operations)
+    teller = Teller(case.key, [case.operation(number) for number, _ in core])
     kind, reason, more = _reason(case, core, culprit, conflict, teller)
-    operations += more
-    ordered = [case.history.operations[n] for n, _ in core if n != culprit]
-    told = [teller.sentence(operation) for operation in ordered]
-    told.append(teller.sentence(case.history.operations[culprit]))
+    operations = [case.operation(number) for number, _ in core] + more
+    told = [teller.sentence(case.operation(n)) for n, _ in core if n != culprit]
+    told.append(teller.sentence(case.operation(culprit)))
     told += reason
     indexes = sorted(index for operation in operations for index in operation.indexes)
     return Anomaly(
@@ -127,19 +158,27 @@ def explain(case: RegisterCase) -> Anomaly:
         op_indexes=indexes,
         explanation=" ".join(told),
         data={
-            "key": case.history.key,
+            "key": case.key,
             "model": case.model.name,
             "kind": kind,
             "window": [indexes[0], indexes[-1]],
-            "op": case.history.operations[culprit].ended().index,
-            "first_impossible": case.history.operations[last].ended().index,
-            "states": [case.values[state] for state in _states(core, known)],
-            "impossible": _impossible(case, culprit, budget),
-            "final_paths": [
-                [case.history.operations[number].invoke.index for number in path] for path in paths(core)
-            ],
+            "op": case.operation(culprit).ended().index,
+            "first_impossible": case.operation(last).ended().index,
+            "states": _states(case, engine, core, position),
+            "impossible": _impossible(case, engine, culprit, budget),
+            "final_paths": [[case.operation(number).invoke.index for number in path] for path in paths(core)],
         },
     )
+
+
+def _core(case: Case, engine: Engine, position: int, budget: Budget) -> list[Item]:
+    """Few operations, as known at the position, that are impossible in every history that holds them."""
+    if engine.core is not None:
+        numbers = sorted(engine.core(case.objects, case.model, position))
+    else:
+        numbers = np.flatnonzero(case.begin <= position).tolist()
+    items = [(n, act) for n in numbers if (act := cut(case.act(n), position)) is not None]
+    return shrink(items, budget) if len(items) <= CORE_MAX else items
 
 
 def _culprit(core: Sequence[Item], last: int) -> int:
@@ -150,17 +189,27 @@ def _culprit(core: Sequence[Item], last: int) -> int:
     return max(ends)[1] if ends else last
 
 
-def _states(core: Sequence[Item], known: Sequence[Item]) -> list[int]:
+def _states(case: Case, engine: Engine, core: Sequence[Item], position: int) -> list[Any]:
     """The values the register may have held before the impossible completion; if that takes long, in the
     core.
     """
-    for items in (known, core):
+    if engine.states is not None:
+        return [
+            thaw(case.registers.value(code)) for code in engine.states(case.objects, case.model, position)
+        ]
+    known = np.flatnonzero(case.begin <= position).tolist()
+    every = [(n, act) for n in known if (act := cut(case.act(n), position)) is not None]
+    for items in (every, core):
+        if len(items) > STATES_EFFORT:
+            continue
         deeds = [
             Deed("read" if act.put == NONE else "change", (act.need, act.put), None, act.begin, act.end)
             for _, act in items
         ]
         try:
-            return sorted(state_search(_ACTS, deeds, effort(STATES_EFFORT))[1])
+            return [
+                case.value(state) for state in sorted(state_search(_ACTS, deeds, effort(STATES_EFFORT))[1])
+            ]
         except BudgetExceededError:
             pass
     return []
@@ -177,35 +226,36 @@ def _step(state: Any, f: str, invoked: Any, completed: Any, known: bool) -> Any:
 _ACTS = Model("acts", INITIAL, _step, frozenset({"read"}))
 
 
-def _impossible(case: RegisterCase, culprit: int, budget: Budget) -> list[int]:
+def _impossible(case: Case, engine: Engine, culprit: int, budget: Budget) -> list[int]:
     """The completions that have to go, one after the other, until the rest is possible; the first of them at
     most.
     """
-    acts = list(case.acts)
+    need = case.need.copy()
     out: list[int] = []
     current: int | None = culprit
-    while current is not None and len(out) < IMPOSSIBLE_MAX:
-        out.append(case.history.operations[current].ended().index)
-        act = acts[current]
-        acts[current] = act._replace(need=NONE)  # what then neither needs nor puts is passed over
-        current = _next_impossible(acts, budget)
+    rounds = min(IMPOSSIBLE_MAX, 1 + IMPOSSIBLE_EFFORT // len(need))
+    while current is not None:
+        out.append(case.operation(current).ended().index)
+        if len(out) == rounds:
+            break
+        need[current] = NONE  # what then neither needs nor puts is passed over
+        current = _next_impossible(case, engine, need, budget)
     return sorted(out)
 
 
-def _next_impossible(acts: Sequence[Act], budget: Budget) -> int | None:
-    kept = [(number, act) for number, act in enumerate(acts) if act[:2] != (NONE, NONE)]
-    try:
-        position = first_impossible([act for _, act in kept], budget)
-    except BudgetExceededError:
+def _next_impossible(case: Case, engine: Engine, need: Int64, budget: Budget) -> int | None:
+    kept = np.flatnonzero((need != NONE) | (case.put != NONE))
+    rest = case.objects.among(kept)
+    rest.registers = case.registers._replace(need=need[kept], put=case.put[kept])
+    found = engine.decide(rest, case.model, budget)
+    if found.status[0] != INVALID:
         return None
-    if position is None:
-        return None
-    last = next(number for number, act in kept if act.end == position)
-    if acts[last].need != NONE:
-        return last
-    known = [(number, act) for number, whole in kept if (act := cut(whole, position)) is not None]
-    found = _culprit(shrink(known, budget), last)
-    return found if acts[found].need != NONE else None
+    less = Case(rest, case.model)
+    position = first_impossible(rest, case.model, engine, int(found.position[0]))
+    last = less.at(position)
+    if less.need[last] == NONE:
+        last = _culprit(_core(less, engine, position, budget), last)
+    return int(kept[last]) if less.need[last] != NONE else None
 
 
 def _conflict(core: Sequence[Item], culprit: int) -> Conflict | None:
@@ -271,25 +321,24 @@ def _end(item: Item) -> int:
 
 
 def _reason(
-    case: RegisterCase, core: Sequence[Item], culprit: int, conflict: Conflict | None, teller: Teller
+    case: Case, core: Sequence[Item], culprit: int, conflict: Conflict | None, teller: Teller
 ) -> tuple[str, list[str], list[Operation]]:
     """(kind, sentences that say why, operations outside the core that they name)."""
-    operations = case.history.operations
     acts = dict(core)
-    it = operations[culprit]
+    it = case.operation(culprit)
     need = acts[culprit].need
-    got = value(case.values[need]) if need != NONE else ""
+    got = value(case.value(need)) if need != NONE else ""
     what = {"read": "read", "cas": "compare-and-set"}.get(it.invoke.f, it.invoke.f)
     tail = f"No order of these operations that respects real time explains this {what}."
     producers = [n for n, act in core if act.put == need]
     if need not in (NONE, INITIAL) and not producers:
         return _nowhere(case, culprit, need, what)
     rivals = [n for n, act in core if NONE not in (act.need, act.put)]
-    changes = case.acts[culprit].put != NONE
+    changes = case.put[culprit] != NONE
     same = [
         n
         for n, act in core
-        if act.need == need and act.end is not None and case.acts[n].put != NONE and n != culprit
+        if act.need == need and act.end is not None and case.put[n] != NONE and n != culprit
     ]
     if changes and need != NONE and same and len(producers) <= (0 if need == INITIAL else 1):
         once = "the initial value" if need == INITIAL else "written only once"
@@ -311,7 +360,7 @@ def _reason(
         return kind, why, []
     notes = [
         (
-            f"The compare-and-set from {value(case.values[acts[n].need])} to {value(case.values[acts[n].put])} "
+            f"The compare-and-set from {value(case.value(acts[n].need))} to {value(case.value(acts[n].put))} "
             "leaves room for no other value between these two."
         )
         for n in rivals
@@ -319,39 +368,35 @@ def _reason(
     kind = "compare-and-set that cannot have succeeded" if changes else "no possible order"
     many = [v for v in dict.fromkeys(a.need for _, a in core) if v != NONE]
     notes += [
-        f"All operations that could have made it {value(case.values[v])} are listed."
+        f"All operations that could have made it {value(case.value(v))} are listed."
         for v in many
         if len([1 for _, a in core if a.put == v]) > 1
     ]
     return kind, [*notes, tail], []
 
 
-def _nowhere(
-    case: RegisterCase, culprit: int, need: int, what: str
-) -> tuple[str, list[str], list[Operation]]:
+def _nowhere(case: Case, culprit: int, need: int, what: str) -> tuple[str, list[str], list[Operation]]:
     """A value that no operation can have produced by then."""
-    got, frozen = value(case.values[need]), freeze(case.values[need])
-    it = case.history.operations[culprit]
-    for operation in case.history.failed:
-        if _effect(case.model, operation)[1] == frozen:
-            teller = Teller(case.history.key, [it, operation])
-            reason = (
-                f"The only operation that could have made it {got}, {teller.noun(operation)} begun at "
-                f"{teller.began(operation)} (op {operation.invoke.index}), was answered with a definite failure, so "
-                f"it must never take effect: the {what} saw it all the same."
-            )
-            return "failed write took effect", [reason], [operation]
-    for number, act in enumerate(case.acts):
-        if act.put == need:
-            later = case.history.operations[number]
-            teller = Teller(case.history.key, [it, later])
-            reason = (
-                f"But {got} was first asked for by {teller.noun(later)} (op {later.invoke.index}), which began at "
-                f"{teller.began(later)}, after the {what} had ended at {teller.ended(it)}. No operation can be "
-                "seen before it begins."
-            )
-            return "value read before it was written", [reason], [later]
-    teller = Teller(case.history.key, [it])
+    got = value(case.value(need))
+    it = case.operation(culprit)
+    for operation in failures(case.objects, culprit):
+        teller = Teller(case.key, [it, operation])
+        reason = (
+            f"The only operation that could have made it {got}, {teller.noun(operation)} begun at "
+            f"{teller.began(operation)} (op {operation.invoke.index}), was answered with a definite failure, so "
+            f"it must never take effect: the {what} saw it all the same."
+        )
+        return "failed write took effect", [reason], [operation]
+    for number in np.flatnonzero(case.put == case.code(need))[:1].tolist():
+        later = case.operation(number)
+        teller = Teller(case.key, [it, later])
+        reason = (
+            f"But {got} was first asked for by {teller.noun(later)} (op {later.invoke.index}), which began at "
+            f"{teller.began(later)}, after the {what} had ended at {teller.ended(it)}. No operation can be "
+            "seen before it begins."
+        )
+        return "value read before it was written", [reason], [later]
+    teller = Teller(case.key, [it])
     reason = (
         f"No operation ever wrote {got} to {teller.object}, whatever its outcome, and it is not the initial value: "
         f"no order of any operations explains this {what}."
@@ -359,12 +404,11 @@ def _nowhere(
     return "value never written", [reason], []
 
 
-def _contradiction(case: RegisterCase, conflict: Conflict, teller: Teller) -> list[str]:
-    ops = case.history.operations
-    old, new = value(case.values[conflict.old]), value(case.values[conflict.new])
+def _contradiction(case: Case, conflict: Conflict, teller: Teller) -> list[str]:
+    old, new = value(case.value(conflict.old)), value(case.value(conflict.new))
     out = []
     if conflict.by is not None:
-        by, again = ops[conflict.by], ops[conflict.again]
+        by, again = case.operation(conflict.by), case.operation(conflict.again)
         out.append(
             f"{old} was gone after {teller.noun(by)}, which had ended at {teller.ended(by)}, before "
             f"{teller.noun(again)} began at {teller.began(again)}."
@@ -373,12 +417,12 @@ def _contradiction(case: RegisterCase, conflict: Conflict, teller: Teller) -> li
     if conflict.first is None:
         out.append(f"{old} is the value before any write, so {new} came after it.")
     else:
-        first, then = ops[conflict.first], ops[conflict.then]
+        first, then = case.operation(conflict.first), case.operation(conflict.then)
         out.append(
             f"{new} came after {old}: {teller.noun(first)} had ended at {teller.ended(first)}, before "
             f"{teller.noun(then)} began at {teller.began(then)}."
         )
-    replaced, again = ops[conflict.replaced], ops[conflict.again]
+    replaced, again = case.operation(conflict.replaced), case.operation(conflict.again)
     out.append(
         f"And {new} had already replaced {old} when {teller.noun(again)} began at {teller.began(again)}: "
         f"{teller.noun(replaced)} had ended at {teller.ended(replaced)}."
@@ -393,9 +437,9 @@ def _once(conflict: Conflict, old: str) -> str:
     return f"{old} {writes}, so it cannot have come back."
 
 
-def _remark(case: RegisterCase, conflict: Conflict, kind: str) -> list[str]:
+def _remark(case: Case, conflict: Conflict, kind: str) -> list[str]:
     """What the whole history adds to a contradiction."""
-    old, new = value(case.values[conflict.old]), value(case.values[conflict.new])
+    old, new = value(case.value(conflict.old)), value(case.value(conflict.new))
     remarks = {
         LOST: f"No operation ever found {new}: what was acknowledged was lost.",
         STALE: f"So {old} was out of date when it was returned.",
@@ -407,30 +451,81 @@ def _remark(case: RegisterCase, conflict: Conflict, kind: str) -> list[str]:
     return [remarks[kind]] if kind in remarks else []
 
 
-def _kind(case: RegisterCase, conflict: Conflict, culprit: int) -> str:
+def _kind(case: Case, conflict: Conflict, culprit: int) -> str:
     """Stale read, lost write, or a value that really came back, judged by what others saw in the whole
     history.
     """
-    if case.acts[culprit].put != NONE:
+    if case.put[culprit] != NONE:
         return "compare-and-set that cannot have succeeded"
-    position = case.acts[conflict.replaced].end
-    assert position is not None
-    reads = [
-        (act, case.history.operations[n])
-        for n, act in enumerate(case.acts)
-        if act.need != NONE and act.end is not None and act.begin > position
-    ]
-    back = [(act, operation) for act, operation in reads if act.need == conflict.old]
-    if not back:
+    position = case.end[conflict.replaced]
+    old, new = case.code(conflict.old), case.code(conflict.new)
+    ended = case.end != CRASHED
+    reads = (case.need != NONE) & ended & (case.begin > position)
+    back = np.flatnonzero(reads & (case.need == old))
+    if not len(back):
         return "no possible order"
-    span = range(min(act.begin for act, _ in back), max(act.begin for act, _ in back) + 1)
-    agreed = all(act.need == conflict.old for act, _ in reads if act.begin in span)
-    strong = any(act.put != NONE for act, _ in back) or (
-        agreed and len({operation.invoke.node for _, operation in back}) > 1
-    )
-    if any(act.need == conflict.new and act.end is not None for act in case.acts):
+    span = (case.begin >= case.begin[back].min()) & (case.begin <= case.begin[back].max())
+    agreed = bool((case.need[reads & span] == old).all())
+    nodes = case.objects.history.node[case.begin[back]]
+    strong = bool((case.put[back] != NONE).any()) or (agreed and bool((nodes != nodes[0]).any()))
+    if bool(((case.need == new) & ended).any()):
         return BACK if strong else STALE
-    rewritten = any(
-        act.put not in (NONE, conflict.new, conflict.old) and act.begin > position for act in case.acts
-    )
+    puts = (case.put != NONE) & (case.put != new) & (case.put != old)
+    rewritten = bool((puts & (case.begin > position)).any())
     return LOST if strong or (agreed and not rewritten) else STALE
+
+
+def untold(objects: Objects, model: Model, position: int) -> Anomaly:
+    """The anomaly of a key when enough have been told already."""
+    operation = told_operation(objects, int(np.flatnonzero(objects.begin <= position)[-1]))
+    return Anomaly(
+        "nonlinearizable",
+        operation.indexes,
+        explanation=f"The operations on key {value(objects.key(0))} have no order either.",
+        data={"key": objects.key(0), "model": model.name, "kind": "no possible order"},
+    )
+
+
+def _state_anomaly(objects: Objects, model: Model, engine: Engine, position: int) -> Anomaly:
+    """Of any model: the operation that no state allows, and what was going on around it."""
+    key = objects.key(0)
+    culprit = int(np.flatnonzero(objects.end == position)[0])
+    if engine.core is not None:
+        numbers = sorted(engine.core(objects, model, position))
+    else:
+        near = (objects.begin < position) & (objects.end >= objects.begin[culprit])
+        numbers = np.flatnonzero(near).tolist()
+    around = [told_operation(objects, n, until=position) for n in numbers]
+    it = told_operation(objects, culprit)
+    teller = Teller(key, around)
+    try:
+        states = table.states_before(objects, model, position, effort(EXPLAIN_EFFORT // 10))
+        possible = [thaw(state) for state in states]
+    except BudgetExceededError:
+        possible = []
+    told = [teller.sentence(o) for o, n in zip(around, numbers, strict=True) if n != culprit]
+    told.append(teller.sentence(it))
+    if possible:
+        shown = ", ".join(value(state) for state in possible[:10]) + (" ..." if len(possible) > 10 else "")
+        told.append(
+            f"By then {teller.object} can only have been in one of these states: {shown}; in none of them, nor in any "
+            f"that the operations open at that time lead to, does the model {model.name} allow this."
+        )
+    told.append("No order of the operations up to here that respects real time explains it.")
+    indexes = sorted({index for o in [*around, it] for index in o.indexes})
+    return Anomaly(
+        "nonlinearizable",
+        indexes,
+        explanation=" ".join(told),
+        data={
+            "key": key,
+            "model": model.name,
+            "kind": "no possible order",
+            "window": [indexes[0], indexes[-1]],
+            "op": it.ended().index,
+            "first_impossible": it.ended().index,
+            "states": possible,
+            "impossible": [it.ended().index],
+            "final_paths": [],
+        },
+    )

@@ -9,10 +9,64 @@ from copy import copy
 from typing import Any
 
 from checkers._budget import Budget, BudgetExceededError
-from checkers._key_history import Operation, Pairing, deed
 from checkers._state_search import Deed, StateFrontier
-from checkers.history import NEMESIS, Op
+from checkers.history import NEMESIS, MalformedHistoryError, Op
 from checkers.models import Model, freeze
+
+
+class Pairing:
+    """Pairs ops as they come."""
+
+    def __init__(self) -> None:
+        self._open: dict[int | str, tuple[Op, int]] = {}
+        self._position = -1
+
+    def observe(self, op: Op) -> tuple[Op, int, int] | None:
+        """(invocation, its position, position of this op) when the op completes an operation; else None.
+
+        Raises MalformedHistoryError when the op does not fit what came before it.
+        """
+        self._position += 1
+        if op.process == NEMESIS:
+            return None
+        if op.type == "invoke":
+            before = self._open.get(op.process)
+            if before is not None:
+                raise MalformedHistoryError(
+                    f"op {op.index}: process {op.process} invokes {op.f} while its {before[0].f} of op "
+                    f"{before[0].index} is still open"
+                )
+            self._open[op.process] = (op, self._position)
+            return None
+        found = self._open.pop(op.process, None)
+        if found is None:
+            if op.type == "info":
+                return None  # a remark of the process, as Jepsen allows; it completes nothing
+            raise MalformedHistoryError(
+                f"op {op.index}: process {op.process} completes ({op.type}) {op.f} but had not invoked anything"
+            )
+        invoke, begin = found
+        if invoke.f != op.f or (op.key is not None and freeze(invoke.key) != freeze(op.key)):
+            raise MalformedHistoryError(
+                f"op {op.index}: process {op.process} completes {op.f} of key {op.key!r}, but had invoked {invoke.f} "
+                f"of key {invoke.key!r} at op {invoke.index}"
+            )
+        return invoke, begin, self._position
+
+    def unfinished(self) -> list[tuple[Op, int]]:
+        """Invocations without completion, with their positions."""
+        return list(self._open.values())
+
+
+def deed(invoke: Op, done: Op | None, begin: int, end: int | None) -> Deed:
+    """What the search for any model takes of an operation."""
+    return Deed(
+        invoke.f,
+        freeze(invoke.value),
+        None if end is None or done is None else freeze(done.value),
+        begin,
+        end,
+    )
 
 
 class OnlineKey:
@@ -34,12 +88,12 @@ class OnlineKey:
 
     def invoke(self, op: Op, position: int) -> None:
         self._queue.append((position, False))
-        self._open[position] = deed(Operation(op, None, position, None))
+        self._open[position] = deed(op, None, position, None)
 
     def complete(self, invoke: Op, op: Op, begin: int, end: int) -> None:
         crashed = self._open.pop(begin)
         if op.type == "ok":
-            self._known[begin] = deed(Operation(invoke, op, begin, end))
+            self._known[begin] = deed(invoke, op, begin, end)
             self._queue.append((begin, True))
             self.completed += 1
         else:

@@ -1,4 +1,4 @@
-"""Operations on a register in plain words: who did what where and when."""
+"""Operations in plain words: who did what where and when."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from checkers._key_history import Operation
+import msgspec
+import numpy as np
+
+from checkers.columns import FAIL, Column
 from checkers.history import Op
+from checkers.models import Role
+from checkers.objects import CRASHED, Objects
+from checkers.operations import pair
 
 DIGITS = (3, 4, 5, 6, 9)
 
@@ -15,6 +21,73 @@ DIGITS = (3, 4, 5, 6, 9)
 def value(raw: Any) -> str:
     """A value as people write it; nil is the value of a key that was never written."""
     return "nil" if raw is None else json.dumps(raw, ensure_ascii=False, sort_keys=True)
+
+
+class Operation(msgspec.Struct):
+    """``completed`` is false for a crashed operation (its completion is info or never came): it may take effect at any
+    time after its beginning, or never. ``completion`` is kept for these too, for their node, time and error.
+    """
+
+    invoke: Op
+    completion: Op | None
+    completed: bool
+
+    @property
+    def indexes(self) -> list[int]:
+        """The ``Op.index`` of the invocation and, unless it crashed, of the completion."""
+        return [self.invoke.index, self.ended().index] if self.completed else [self.invoke.index]
+
+    def ended(self) -> Op:
+        """The completion of an operation that has one."""
+        assert self.completion is not None
+        return self.completion
+
+
+def told_operation(objects: Objects, number: int, *, until: int = CRASHED - 1) -> Operation:
+    """One of the operations of ``objects``, as known at the position ``until``."""
+    history = objects.history
+    invoke, done, end = (
+        history[int(objects.begin[number])],
+        int(objects.done[number]),
+        int(objects.end[number]),
+    )
+    invoke.f = objects.fs[objects.f[number]]
+    return Operation(invoke, history[done] if done >= 0 else None, end <= until)
+
+
+def failures(objects: Objects, reader: int) -> list[Operation]:
+    """Operations on the only key, definitely failed, that would have put the value which operation ``reader`` needs;
+    the first of them only.
+    """
+    history, roles = objects.history, objects.model.roles or {}
+    begin, end, outcome = pair(history)
+    role = np.array([roles.get(f, Role.OTHER) for f in history.fs] or [Role.OTHER])[history.f]
+    failed = (outcome == FAIL) & np.isin(role[begin], (Role.WRITE, Role.CAS))
+    begin, end = begin[failed], end[failed]
+    same, _ = history.codes(history.key, np.concatenate((objects.begin[:1], begin)))
+    begin, end = begin[same[1:] == same[0]], end[same[1:] == same[0]]
+    writes, changes = begin[role[begin] == Role.WRITE], begin[role[begin] == Role.CAS]
+    value, pool = history.value, history.pool
+    if objects.model.roles is not None and objects.roles[reader] == Role.READ:
+        at = objects.end[reader]
+        needed = (value.kind[at], value.word[at])
+    else:
+        at = value.word[objects.begin[reader]] + 1
+        needed = (pool.kind[at], pool.word[at])
+    column = Column(
+        np.concatenate(([needed[0]], value.kind[writes], pool.kind[value.word[changes] + 2])).astype(
+            np.uint8
+        ),
+        np.concatenate(([needed[1]], value.word[writes], pool.word[value.word[changes] + 2])).astype(
+            np.int64
+        ),
+    )
+    codes, _ = history.codes(column)
+    found = np.concatenate((writes, changes))[codes[1:] == codes[0]]
+    return [
+        Operation(history[int(at)], history[int(end[begin == at][0])], completed=True)
+        for at in np.sort(found)[:1].tolist()
+    ]
 
 
 class Clock:
@@ -57,7 +130,7 @@ class Teller:
         who = f"Process {op.process}"
         node = op.node or (operation.completion.node if operation.completion else None)
         where = f" at {node}" if node else ""
-        if operation.end is None:
+        if not operation.completed:
             return (
                 f"{who} asked{where} to {self.deed(operation)} at {start} and never learned whether that "
                 "happened, so it may have taken effect at any time after, or never."

@@ -17,9 +17,9 @@ operation: it has no completion, ``completed`` is None and whatever it would hav
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any, Final, Literal
 
 
@@ -44,23 +44,46 @@ KEEP: Final[Literal[_Sign.KEEP]] = _Sign.KEEP
 """An effect that leaves the state as it is."""
 
 Step = Callable[[Any, str, Any, Any, bool], Any]
-Effect = Callable[[str, Any, Any], tuple[Any, Any]]
+
+
+class Role(IntEnum):
+    """An operation's part in the life of a register: which state it needs, and which it leaves."""
+
+    OTHER = 0
+    """none of these: the model's step alone knows it"""
+    READ = 1
+    """needs the value that it answered"""
+    WRITE = 2
+    """leaves the value that was asked for"""
+    CAS = 3
+    """asked for [from, to]: needs the one, leaves the other"""
+    DELETE = 4
+    """leaves the initial value"""
+    MISMATCH = 5
+    """asked for [from, to], and was told that the state is not ``from``"""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """``reads``: the ``f`` that never change the state.
 
-    ``effect``, where a model has one, says that its object is a register: every operation, (f, invoked,
-    completed), needs the state to equal one value (or ANY) and leaves another (or KEEP). Such histories get
-    the faster search.
+    ``roles``, where a model has them, say that its object is a register, and each ``f``'s role; only what has a role
+    goes to the engines of registers. ``engines``: names (checkers/engines.py), in the order in which they are asked.
+    ``refusals``: ``f`` -> the name under which its definite failures are given to the step, as completed, if their error
+    says that a precondition did not hold; other failures did not happen.
     """
 
     name: str
     initial: Any
     step: Step
     reads: frozenset[str] = frozenset()
-    effect: Effect | None = None
+    roles: Mapping[str, Role] | None = None
+    engines: tuple[str, ...] = ("table",)
+    refusals: Mapping[str, str] | None = None
+
+    def known(self) -> list[str]:
+        """What clients may ask for, of a model with roles."""
+        return [f for f, role in (self.roles or {}).items() if role != Role.MISMATCH]
 
 
 def freeze(value: Any) -> Any:
@@ -85,47 +108,61 @@ def thaw(frozen: Any) -> Any:
     return [thaw(item) for item in frozen]
 
 
-def _read(invoked: Any, completed: Any) -> tuple[Any, Any]:
-    del invoked
-    return completed, KEEP
+def effect(model: Model, f: str, invoked: Any, completed: Any) -> tuple[Any, Any]:
+    """(the state that an operation of a register needs, or ANY; the state that it leaves, or KEEP).
 
-
-def _write(invoked: Any, completed: Any) -> tuple[Any, Any]:
-    del completed
-    return ANY, invoked
-
-
-def _cas(invoked: Any, completed: Any) -> tuple[Any, Any]:
-    del completed
+    Raises ModelError for an ``f`` without a role and for a compare-and-set that is not of two values.
+    """
+    role = (model.roles or {}).get(f, Role.OTHER)
+    if role == Role.READ:
+        return completed, KEEP
+    if role == Role.WRITE:
+        return ANY, invoked
+    if role == Role.DELETE:
+        return ANY, freeze(model.initial)
+    if role == Role.OTHER:
+        raise ModelError(f"the model {model.name} has no operation {f!r}, only {', '.join(model.known())}")
     if not isinstance(invoked, tuple) or len(invoked) != 2:
-        raise ModelError(f"the value of a cas is [from, to], not {invoked!r}")
-    return invoked
+        raise ModelError(f"the value of a cas is [from, to], not {thaw(invoked)!r}")
+    return invoked if role == Role.CAS else (ANY, KEEP)
 
 
-_Effects = dict[str, Callable[[Any, Any], tuple[Any, Any]]]
+_ENGINES = ("search",)
 
 
-def _register(name: str, effects: _Effects) -> Model:
-    """A register whose operations are these effects. The initial value is nil."""
-
-    def effect(f: str, invoked: Any, completed: Any) -> tuple[Any, Any]:
-        found = effects.get(f)
-        if found is None:
-            raise ModelError(f"the model {name} has no operation {f!r}, only {', '.join(effects)}")
-        return found(invoked, completed)
+def register_model(
+    name: str,
+    roles: Mapping[str, Role],
+    *,
+    initial: Any = None,
+    engines: tuple[str, ...] = _ENGINES,
+    refusals: Mapping[str, str] | None = None,
+) -> Model:
+    """A register whose operations have these roles."""
 
     def step(state: Any, f: str, invoked: Any, completed: Any, known: bool) -> Any:
-        need, put = effect(f, invoked, completed)
-        if f == "read" and not known:
+        need, put = effect(model, f, invoked, completed)
+        role = roles[f]
+        if role == Role.READ and not known:
             return state
+        if role == Role.MISMATCH:
+            return INCONSISTENT if invoked[0] == state else state
         if need is not ANY and need != state:
             return INCONSISTENT
         return state if put is KEEP else put
 
-    return Model(name, None, step, frozenset({"read"}), effect)
+    reads = frozenset(f for f, role in roles.items() if role in (Role.READ, Role.MISMATCH))
+    model = Model(name, initial, step, reads, roles, engines, refusals)
+    return model
 
 
-REGISTER = _register("register", {"read": _read, "write": _write})
-CAS_REGISTER = _register("cas-register", {"read": _read, "write": _write, "cas": _cas})
+REGISTER = register_model("register", {"read": Role.READ, "write": Role.WRITE})
+CAS_REGISTER = register_model("cas-register", {"read": Role.READ, "write": Role.WRITE, "cas": Role.CAS})
+CAS_REGISTER_STRICT = register_model(
+    "cas-register-strict",
+    {**(CAS_REGISTER.roles or {}), "refused cas": Role.MISMATCH},
+    engines=("table",),
+    refusals={"cas": "refused cas"},
+)
 
-MODELS: dict[str, Model] = {model.name: model for model in (REGISTER, CAS_REGISTER)}
+MODELS: dict[str, Model] = {model.name: model for model in (REGISTER, CAS_REGISTER, CAS_REGISTER_STRICT)}
