@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from checkers import table
 from checkers._budget import Budget, BudgetExceededError, effort
-from checkers._register_search import INITIAL, NONE, Act, cut
+from checkers._case import Case, conflict_of
+from checkers._reasons import reason_of
+from checkers._register_search import INITIAL, NONE, cut
 from checkers._shrink import Item, paths, shrink
 from checkers._state_search import Deed
 from checkers._state_search import search as state_search
-from checkers._tell import Operation, Teller, failures, told_operation, value
+from checkers._tell import Teller, told_operation, value
 from checkers.columns import Int64
-from checkers.engines import CRASHED, INVALID, UNKNOWN, Engine
+from checkers.engines import INVALID, UNKNOWN, Engine
 from checkers.models import INCONSISTENT, Model, Role, thaw
 from checkers.objects import Objects
 from checkers.result import Anomaly
@@ -36,78 +37,6 @@ everywhere
 """
 CORE_MAX = 5000
 """operations beyond which nothing is shrunk"""
-
-STALE = "stale read"
-LOST = "lost write"
-BACK = "resurrected value (a write took effect twice)"
-
-
-class Case:
-    """One key of a register that has no order, and the numbers that values have in its core: INITIAL, then as met."""
-
-    def __init__(self, objects: Objects, model: Model) -> None:
-        self.objects = objects
-        self.model = model
-        self.registers = objects.registers
-        self.need = self.registers.need
-        self.put = self.registers.put
-        self.begin = objects.begin
-        self.end = objects.end
-        self.key = objects.key(0)
-        self._numbers: dict[int, int] = {self.registers.initial: INITIAL, NONE: NONE}
-        self._codes: list[int] = [self.registers.initial]
-        self._operations: dict[int, Operation] = {}
-
-    def act(self, number: int) -> Act:
-        end = int(self.end[number])
-        return Act(
-            self.number(int(self.need[number])),
-            self.number(int(self.put[number])),
-            int(self.begin[number]),
-            None if end == CRASHED else end,
-        )
-
-    def number(self, code: int) -> int:
-        found = self._numbers.get(code)
-        if found is None:
-            found = self._numbers[code] = len(self._codes)
-            self._codes.append(code)
-        return found
-
-    def code(self, number: int) -> int:
-        return self._codes[number]
-
-    def value(self, number: int) -> Any:
-        return thaw(self.registers.value(self._codes[number]))
-
-    def operation(self, number: int) -> Operation:
-        found = self._operations.get(number)
-        if found is None:
-            found = self._operations[number] = told_operation(self.objects, number)
-        return found
-
-    def at(self, position: int) -> int:
-        """The number of the operation that ended there."""
-        return int(np.flatnonzero(self.end == position)[0])
-
-
-class Conflict(msgspec.Struct):
-    """Value ``old`` was there before ``new`` and after it. ``first`` is None when ``old`` is the initial
-    value.
-
-    ``first`` ended before ``then`` began, ``replaced`` ended before ``again`` began; the first and the last
-    concern ``old``, the others ``new``. All are numbers of operations.
-    """
-
-    old: int
-    new: int
-    first: int | None
-    then: int
-    replaced: int
-    again: int
-    by: int | None = None
-    writers: int = 1
-    """operations that put ``old``; where there are several, all had ended before ``then`` began"""
 
 
 def explain(objects: Objects, model: Model, engine: Engine, position: int) -> Anomaly:
@@ -145,9 +74,9 @@ def _register_anomaly(case: Case, engine: Engine, position: int) -> Anomaly:
     core = _core(case, engine, position, budget)
     last = case.at(position)
     culprit = _culprit(core, last)
-    conflict = _conflict(core, culprit)
+    conflict = conflict_of(core, culprit)
     teller = Teller(case.key, [case.operation(number) for number, _ in core])
-    kind, reason, more = _reason(case, core, culprit, conflict, teller)
+    kind, reason, more = reason_of(case, core, culprit, conflict, teller)
     operations = [case.operation(number) for number, _ in core] + more
     told = [teller.sentence(case.operation(n)) for n, _ in core if n != culprit]
     told.append(teller.sentence(case.operation(culprit)))
@@ -258,223 +187,6 @@ def _next_impossible(case: Case, engine: Engine, need: Int64, budget: Budget) ->
     return int(kept[last]) if less.need[last] != NONE else None
 
 
-def _conflict(core: Sequence[Item], culprit: int) -> Conflict | None:
-    """Two values of which each would have to be there before the other."""
-    acts = dict(core)
-    need = acts[culprit].need
-    values = list(dict.fromkeys(v for _, act in core for v in (act.need, act.put) if v != NONE))
-    pairs = [(need, v) for v in values if v != need] + [(v, need) for v in values if v != need]
-    for old, new in pairs:
-        found = _between(core, old, new)
-        if found is not None:
-            return found
-    return None
-
-
-def _between(core: Sequence[Item], old: int, new: int) -> Conflict | None:
-    writers = [item for item in core if item[1].put == old]
-    if len(writers) != (0 if old == INITIAL else 1):
-        return _overwritten(core, old, new, writers)
-    for by, act in core:
-        if (act.need, act.put) == (old, new) and act.end is not None:
-            later = [n for n, a in core if a.need == old and a.begin > act.end]
-            if later:
-                return Conflict(old, new, None, by, by, later[-1], by)
-    olds = [(n, a) for n, a in core if old in (a.need, a.put) and new not in (a.need, a.put)]
-    news = [(n, a) for n, a in core if new in (a.need, a.put) and old not in (a.need, a.put)]
-    if not olds or not news:
-        return None
-    then, then_act = max(news, key=lambda item: item[1].begin)
-    again, again_act = max(olds, key=lambda item: item[1].begin)
-    replaced = min(news, key=_end)
-    first = min(olds, key=_end)
-    if not _end(replaced) < again_act.begin:
-        return None
-    single = len([n for n, a in core if a.put == new]) == (0 if new == INITIAL else 1)
-    if not (single or then == replaced[0]):
-        return None
-    if old == INITIAL:
-        return Conflict(old, new, None, then, replaced[0], again)
-    if not _end(first) < then_act.begin:
-        return None
-    return Conflict(old, new, first[0], then, replaced[0], again)
-
-
-def _overwritten(core: Sequence[Item], old: int, new: int, writers: Sequence[Item]) -> Conflict | None:
-    """An old value of several writers, all of which had ended before an operation on the new value began."""
-    if not writers:
-        return None
-    last = max(writers, key=_end)
-    for item in core:
-        then, act = item
-        if new not in (act.need, act.put) or old in (act.need, act.put) or not _end(last) < act.begin:
-            continue
-        later = [n for n, a in core if a.need == old and a.begin > _end(item)]
-        if later:
-            return Conflict(old, new, last[0], then, then, later[-1], writers=len(writers))
-    return None
-
-
-def _end(item: Item) -> int:
-    end = item[1].end
-    return 1 << 62 if end is None else end
-
-
-def _reason(
-    case: Case, core: Sequence[Item], culprit: int, conflict: Conflict | None, teller: Teller
-) -> tuple[str, list[str], list[Operation]]:
-    """(kind, sentences that say why, operations outside the core that they name)."""
-    acts = dict(core)
-    it = case.operation(culprit)
-    need = acts[culprit].need
-    got = value(case.value(need)) if need != NONE else ""
-    what = {"read": "read", "cas": "compare-and-set"}.get(it.invoke.f, it.invoke.f)
-    tail = f"No order of these operations that respects real time explains this {what}."
-    producers = [n for n, act in core if act.put == need]
-    if need not in (NONE, INITIAL) and not producers:
-        return _nowhere(case, culprit, need, what)
-    rivals = [n for n, act in core if NONE not in (act.need, act.put)]
-    changes = case.put[culprit] != NONE
-    same = [
-        n
-        for n, act in core
-        if act.need == need and act.end is not None and case.put[n] != NONE and n != culprit
-    ]
-    if changes and need != NONE and same and len(producers) <= (0 if need == INITIAL else 1):
-        once = "the initial value" if need == INITIAL else "written only once"
-        doubt = "a compare-and-set did not compare" + (
-            "" if need == INITIAL else f", or the write of {got} took effect twice"
-        )
-        gone = (
-            f"Both compare-and-sets replaced {got}, but {got} was {once}: after the first of them it was gone, "
-            "and the other cannot have succeeded."
-        )
-        return (
-            "two compare-and-sets of one value",
-            [gone, tail, f"That both succeeded means that {doubt}."],
-            [],
-        )
-    if conflict is not None:
-        kind = _kind(case, conflict, culprit)
-        why = [*_contradiction(case, conflict, teller), tail, *_remark(case, conflict, kind)]
-        return kind, why, []
-    notes = [
-        (
-            f"The compare-and-set from {value(case.value(acts[n].need))} to {value(case.value(acts[n].put))} "
-            "leaves room for no other value between these two."
-        )
-        for n in rivals
-    ]
-    kind = "compare-and-set that cannot have succeeded" if changes else "no possible order"
-    many = [v for v in dict.fromkeys(a.need for _, a in core) if v != NONE]
-    notes += [
-        f"All operations that could have made it {value(case.value(v))} are listed."
-        for v in many
-        if len([1 for _, a in core if a.put == v]) > 1
-    ]
-    return kind, [*notes, tail], []
-
-
-def _nowhere(case: Case, culprit: int, need: int, what: str) -> tuple[str, list[str], list[Operation]]:
-    """A value that no operation can have produced by then."""
-    got = value(case.value(need))
-    it = case.operation(culprit)
-    for operation in failures(case.objects, culprit):
-        teller = Teller(case.key, [it, operation])
-        reason = (
-            f"The only operation that could have made it {got}, {teller.noun(operation)} begun at "
-            f"{teller.began(operation)} (op {operation.invoke.index}), was answered with a definite failure, so "
-            f"it must never take effect: the {what} saw it all the same."
-        )
-        return "failed write took effect", [reason], [operation]
-    for number in np.flatnonzero(case.put == case.code(need))[:1].tolist():
-        later = case.operation(number)
-        teller = Teller(case.key, [it, later])
-        reason = (
-            f"But {got} was first asked for by {teller.noun(later)} (op {later.invoke.index}), which began at "
-            f"{teller.began(later)}, after the {what} had ended at {teller.ended(it)}. No operation can be "
-            "seen before it begins."
-        )
-        return "value read before it was written", [reason], [later]
-    teller = Teller(case.key, [it])
-    reason = (
-        f"No operation ever wrote {got} to {teller.object}, whatever its outcome, and it is not the initial value: "
-        f"no order of any operations explains this {what}."
-    )
-    return "value never written", [reason], []
-
-
-def _contradiction(case: Case, conflict: Conflict, teller: Teller) -> list[str]:
-    old, new = value(case.value(conflict.old)), value(case.value(conflict.new))
-    out = []
-    if conflict.by is not None:
-        by, again = case.operation(conflict.by), case.operation(conflict.again)
-        out.append(
-            f"{old} was gone after {teller.noun(by)}, which had ended at {teller.ended(by)}, before "
-            f"{teller.noun(again)} began at {teller.began(again)}."
-        )
-        return [*out, _once(conflict, old)]
-    if conflict.first is None:
-        out.append(f"{old} is the value before any write, so {new} came after it.")
-    else:
-        first, then = case.operation(conflict.first), case.operation(conflict.then)
-        out.append(
-            f"{new} came after {old}: {teller.noun(first)} had ended at {teller.ended(first)}, before "
-            f"{teller.noun(then)} began at {teller.began(then)}."
-        )
-    replaced, again = case.operation(conflict.replaced), case.operation(conflict.again)
-    out.append(
-        f"And {new} had already replaced {old} when {teller.noun(again)} began at {teller.began(again)}: "
-        f"{teller.noun(replaced)} had ended at {teller.ended(replaced)}."
-    )
-    return [*out, _once(conflict, old)]
-
-
-def _once(conflict: Conflict, old: str) -> str:
-    if conflict.writers > 1:
-        return f"All {conflict.writers} operations that made it {old} had ended before, so it cannot have come back."
-    writes = "was never written again" if conflict.old == INITIAL else "was written only once"
-    return f"{old} {writes}, so it cannot have come back."
-
-
-def _remark(case: Case, conflict: Conflict, kind: str) -> list[str]:
-    """What the whole history adds to a contradiction."""
-    old, new = value(case.value(conflict.old)), value(case.value(conflict.new))
-    remarks = {
-        LOST: f"No operation ever found {new}: what was acknowledged was lost.",
-        STALE: f"So {old} was out of date when it was returned.",
-        BACK: (
-            f"Other operations found {old} again as well: either its write took effect a second time, or {new} was "
-            "undone."
-        ),
-    }
-    return [remarks[kind]] if kind in remarks else []
-
-
-def _kind(case: Case, conflict: Conflict, culprit: int) -> str:
-    """Stale read, lost write, or a value that really came back, judged by what others saw in the whole
-    history.
-    """
-    if case.put[culprit] != NONE:
-        return "compare-and-set that cannot have succeeded"
-    position = case.end[conflict.replaced]
-    old, new = case.code(conflict.old), case.code(conflict.new)
-    ended = case.end != CRASHED
-    reads = (case.need != NONE) & ended & (case.begin > position)
-    back = np.flatnonzero(reads & (case.need == old))
-    if not len(back):
-        return "no possible order"
-    span = (case.begin >= case.begin[back].min()) & (case.begin <= case.begin[back].max())
-    agreed = bool((case.need[reads & span] == old).all())
-    nodes = case.objects.history.node[case.begin[back]]
-    strong = bool((case.put[back] != NONE).any()) or (agreed and bool((nodes != nodes[0]).any()))
-    if bool(((case.need == new) & ended).any()):
-        return BACK if strong else STALE
-    puts = (case.put != NONE) & (case.put != new) & (case.put != old)
-    rewritten = bool((puts & (case.begin > position)).any())
-    return LOST if strong or (agreed and not rewritten) else STALE
-
-
 def untold(objects: Objects, model: Model, position: int) -> Anomaly:
     """The anomaly of a key when enough have been told already."""
     operation = told_operation(objects, int(np.flatnonzero(objects.begin <= position)[-1]))
@@ -508,8 +220,8 @@ def _state_anomaly(objects: Objects, model: Model, engine: Engine, position: int
     if possible:
         shown = ", ".join(value(state) for state in possible[:10]) + (" ..." if len(possible) > 10 else "")
         told.append(
-            f"By then {teller.object} can only have been in one of these states: {shown}; in none of them, nor in any "
-            f"that the operations open at that time lead to, does the model {model.name} allow this."
+            f"By then {teller.object} can only have been in one of these states: {shown}; in none of them, nor in "
+            f"any that the operations open at that time lead to, does the model {model.name} allow this."
         )
     told.append("No order of the operations up to here that respects real time explains it.")
     indexes = sorted({index for o in [*around, it] for index in o.indexes})

@@ -24,8 +24,8 @@ def value(raw: Any) -> str:
 
 
 class Operation(msgspec.Struct):
-    """``completed`` is false for a crashed operation (its completion is info or never came): it may take effect at any
-    time after its beginning, or never. ``completion`` is kept for these too, for their node, time and error.
+    """``completed`` is false for a crashed operation (its completion is info or never came): it may take effect at
+    any time after its beginning, or never. ``completion`` is kept for these too, for their node, time and error.
     """
 
     invoke: Op

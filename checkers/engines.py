@@ -64,8 +64,8 @@ class Engine:
     possible, so that words are only about what matters. It need not be minimal.
 
     ``first(objects, model, position)``: the first completion at which the only key is impossible, known to be so at
-    ``position``. ``states(objects, model, position)``: codes of values (``Registers``) that the only key may have held
-    before the completion at ``position``, the first impossible one. Where an engine lacks them, ``decide`` is
+    ``position``. ``states(objects, model, position)``: codes of values (``Registers``) that the only key may have
+    held before the completion at ``position``, the first impossible one. Where an engine lacks them, ``decide`` is
     asked about prefixes, and slow but general ways are taken.
     """
 

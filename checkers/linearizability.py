@@ -64,8 +64,9 @@ class Decided(NamedTuple):
 
 class Linearizability:
     """The checker. ``model`` is a name or a model; ``budget_s`` (wall clock) and ``budget_mb`` (an estimate of the
-    search's sets) bound the search of all keys together, and what they do not reach is ``unknown``; ``engine`` names
-    the only one to be asked. What is None is taken from the record's options of the same names, then from the defaults.
+    search's sets) bound the search of all keys together, and what they do not reach is ``unknown``; ``engine``
+    names the only one to be asked. What is None is taken from the record's options of the same names, then from the
+    defaults.
     """
 
     name = NAME

@@ -51,6 +51,7 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     budget_s: Annotated[float | None, typer.Option(help="Give up after so many seconds: unknown.")] = None,
     budget_mb: Annotated[float | None, typer.Option(help="Give up beyond so much memory: unknown.")] = None,
+    engine: Annotated[str | None, typer.Option(help="The only engine of linearizability to ask.")] = None,
     format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = AUTO,  # noqa: A002
 ) -> int:
     """Returns the verdict's exit code."""
@@ -65,7 +66,7 @@ def check(
     by_model = None if model is None else checker_of_model(model)
     path, ops = load(history, format)
     names = (by_model,) if by_model else checkers_of(workload or workload_of(history, path, ops), ops)
-    options: dict[str, Any] = {"model": model, "budget_s": budget_s, "budget_mb": budget_mb}
+    options: dict[str, Any] = {"model": model, "budget_s": budget_s, "budget_mb": budget_mb, "engine": engine}
     record = Record(ops, options={k: v for k, v in options.items() if v is not None})
     try:
         results = [registry.create(name).check(record) for name in names]

@@ -9,7 +9,7 @@ from checkers.record import Record
 from checkers.result import Anomaly, Result
 
 PENDING: frozenset[str] = frozenset(
-    {"availability", "bite", "convergence", "linearizability", "list-append", "raft-invariants", "set-full"}
+    {"availability", "bite", "convergence", "list-append", "raft-invariants", "set-full"}
 )
 
 
