@@ -12,7 +12,11 @@
 | registry | every checker by name, and the door for those of other packages |
 | linearizability, models | one total order that explains every key, for any sequential model |
 | list_append, txn_* | cycles and other anomalies of transactions of appends and reads |
-| sets | elements lost, stale or made up: g-set and broadcast |
+| sets, set_final | elements lost, stale or made up: g-set and broadcast; what the last read must have |
+| sessions, causal, causal_reverse, causal_register, long_fork, monotonic | guarantees weaker than serializability |
+| bank, adya_g2 | what transactions must keep: a total, a predicate |
+| queues, counters, locks | what goes in comes out; sums that a read may show; holders and fencing tokens |
+| running | what all that judge op by op have in common |
 | convergence | replicas agree after the last heal |
 | raft_invariants | Raft's safety properties on every trace event |
 | echo | echoed values and unique ids |

@@ -18,21 +18,49 @@ from checkers.record import Checker
 GROUP = "splitbrain.checkers"
 
 BUILT_IN: dict[str, str] = {
+    "adya-g2": "checkers.adya_g2:AdyaG2",
     "availability": "checkers.availability:Availability",
+    "bank": "checkers.bank:Bank",
     "bite": "checkers.bite:Bite",
+    "causal": "checkers.causal:Causal",
+    "causal-register": "checkers.causal_register:CausalRegister",
+    "causal-reverse": "checkers.causal_reverse:CausalReverse",
     "convergence": "checkers.convergence:Convergence",
+    "counter": "checkers.counters:Counter",
     "echo": "checkers.echo:Echo",
     "linearizability": "checkers.linearizability:Linearizability",
     "list-append": "checkers.list_append:ListAppend",
+    "lock": "checkers.locks:Lock",
+    "long-fork": "checkers.long_fork:LongFork",
+    "monotonic": "checkers.monotonic:Monotonic",
+    "pn-counter": "checkers.counters:PnCounter",
+    "queue": "checkers.queues:Queue",
     "raft-invariants": "checkers.raft_invariants:RaftInvariants",
+    "sessions": "checkers.sessions:Sessions",
+    "set": "checkers.set_final:FinalSet",
     "set-full": "checkers.sets:SetFull",
     "stats": "checkers.stats:Stats",
+    "total-queue": "checkers.queues:TotalQueue",
     "unique-ids": "checkers.echo:UniqueIds",
     "well-formed": "checkers.well_formed:WellFormed",
 }
 """name -> ``module:factory``, imported when asked for"""
 
-ONLINE: dict[str, str] = {}
+ONLINE: dict[str, str] = {
+    "adya-g2": "checkers.adya_g2:AdyaG2",
+    "bank": "checkers.bank:Bank",
+    "causal-register": "checkers.causal_register:CausalRegister",
+    "causal-reverse": "checkers.causal_reverse:CausalReverse",
+    "counter": "checkers.counters:Counter",
+    "lock": "checkers.locks:Lock",
+    "long-fork": "checkers.long_fork:LongFork",
+    "monotonic": "checkers.monotonic:Monotonic",
+    "pn-counter": "checkers.counters:PnCounter",
+    "queue": "checkers.queues:Queue",
+    "sessions": "checkers.sessions:Sessions",
+    "set": "checkers.set_final:FinalSet",
+    "total-queue": "checkers.queues:TotalQueue",
+}
 """name -> ``module:factory`` of checkers that can also judge while a run goes on (checkers/online.py); the factory
 takes the options of the record"""
 

@@ -1,0 +1,104 @@
+"""After any number of ops an online checker says what the batch says about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from checkers import registry
+from checkers.columns import History
+from checkers.history import Op
+from checkers.record import Record
+from tests.checkers.scrambles import scramble
+
+CASES: list[tuple[str, str, dict[str, Any]]] = [
+    ("adya-g2", "insert", {}),
+    ("bank", "bank", {}),
+    ("bank", "bank", {"accounts": ["a", "b"], "total": 10, "negative_balances": True}),
+    ("causal-register", "causal-register", {}),
+    ("causal-reverse", "writes", {}),
+    ("counter", "counter", {}),
+    ("lock", "lock", {}),
+    ("lock", "lock", {"leases": True}),
+    ("long-fork", "fork", {}),
+    ("monotonic", "counter", {"realtime": True}),
+    ("pn-counter", "counter", {}),
+    ("pn-counter", "counter", {"linearizable": True}),
+    ("queue", "queue", {}),
+    ("sessions", "register", {}),
+    ("sessions", "list", {}),
+    ("sessions", "register", {"version_order": "value", "guarantees": ["monotonic-reads"]}),
+    ("set", "g-set", {}),
+    ("total-queue", "queue", {}),
+    ("total-queue", "queue", {"drained": True, "at_least_once": True}),
+]
+
+
+def batch(name: str, ops: Any, options: dict[str, Any]) -> Any:
+    return registry.create(name).check(Record(ops, options=options))
+
+
+def said(result: Any) -> Any:
+    return result.verdict, result.why, result.coverage, result.anomalies
+
+
+@pytest.mark.parametrize(("name", "kind", "options"), CASES, ids=lambda x: x if isinstance(x, str) else "")
+def test_online_says_what_the_batch_says_on_every_prefix(
+    name: str, kind: str, options: dict[str, Any]
+) -> None:
+    verdicts: set[str] = set()
+    for seed in range(40):
+        ops = scramble(kind, seed, 36, wrong=seed % 4 * 4)
+        online = registry.online(name, options)
+        assert online is not None
+        for n, op in enumerate(ops, 1):
+            online.observe(op)
+            expected = batch(name, ops[:n], options)
+            assert said(online.result()) == said(expected)
+            assert online.verdict() == expected.verdict
+            if online.violated():
+                assert expected.verdict == "invalid"
+            verdicts.add(expected.verdict)
+    assert verdicts >= {"valid", "invalid"}
+
+
+def test_every_checker_that_judges_online_is_among_the_cases() -> None:
+    ours = {name for name, place in registry.ONLINE.items()}
+    assert {name for name, _, _ in CASES} <= ours
+
+
+@pytest.mark.parametrize(("name", "kind", "options"), CASES, ids=lambda x: x if isinstance(x, str) else "")
+def test_columnar_histories_are_judged_alike(name: str, kind: str, options: dict[str, Any]) -> None:
+    for seed in range(10):
+        ops = scramble(kind, seed, 60)
+        columns = History.from_ops(ops)
+        assert said(batch(name, columns, options)) == said(batch(name, ops, options))
+        online = registry.online(name, options)
+        assert online is not None
+        online.observe_all(columns)
+        assert said(online.result()) == said(batch(name, ops, options))
+
+
+@pytest.mark.parametrize(("name", "kind", "options"), CASES, ids=lambda x: x if isinstance(x, str) else "")
+def test_names_do_not_matter(name: str, kind: str, options: dict[str, Any]) -> None:
+    for seed in range(10):
+        ops = scramble(kind, seed, 60)
+        renamed = [
+            Op(
+                op.index + 1000,
+                op.time,
+                op.process if isinstance(op.process, str) else op.process * 7 + 3,
+                op.type,
+                op.f,
+                op.key,
+                op.value,
+                op.node,
+            )
+            for op in ops
+        ]
+        one, two = batch(name, ops, options), batch(name, renamed, options)
+        assert (one.verdict, one.coverage) == (two.verdict, two.coverage)
+        assert [[i + 1000 for i in a.op_indexes] for a in one.anomalies] == [
+            a.op_indexes for a in two.anomalies
+        ]
