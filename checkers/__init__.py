@@ -18,7 +18,10 @@
 | queues, counters, locks | what goes in comes out; sums that a read may show; holders and fencing tokens |
 | running | what all that judge op by op have in common |
 | convergence | replicas agree after the last heal |
-| raft_invariants | Raft's safety properties on every trace event |
+| raft_invariants, elections | Raft's safety properties on every trace event; whether elections settle |
+| agreement, state_divergence | one log on all replicas, and one state after it |
+| progress, startup | operations succeed again after a heal, nodes that are started come to work |
+| stepwise | the base of checkers that judge step by step |
 | echo | echoed values and unique ids |
 | availability, stats, bite | progress under faults, counts and latencies, whether the faults bit |
 """

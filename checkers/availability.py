@@ -1,8 +1,7 @@
-"""Progress under faults and after them ("availability").
+"""How available a system was, under faults and after them, in figures ("availability"). Never invalid.
 
-Rates are answered operations a second. Calm time is the part of the main phase without any fault. The gate
-is the option ``max_recovery_s``: the first answer must come within it after a heal that leaves no other fault
-in force.
+Rates are answered operations a second. Calm time is the part of the main phase without any fault. What must hold
+after a heal is judged by "progress" (checkers/progress.py).
 """
 
 from __future__ import annotations
@@ -14,18 +13,16 @@ from typing import Any
 import msgspec
 
 from checkers.faults import FINAL, MAIN, Fault, faults, phase_position
-from checkers.history import NEMESIS, Op
+from checkers.history import Op
 from checkers.operations import operations
 from checkers.record import Record
-from checkers.result import Anomaly, Result
+from checkers.result import Result
 from checkers.stats import answered
-from checkers.words import seconds
+from checkers.stepwise import span
 
 SECOND = 1_000_000_000
 WINDOW_NS = 500_000_000
 """over which a rate counts as back to half of the calm rate"""
-ASKED_MAX = 5
-"""operations without an answer that an anomaly lists"""
 
 Interval = tuple[int, int]
 
@@ -54,10 +51,10 @@ class _Run(msgspec.Struct):
 
 
 class Availability:
-    """Options: ``max_recovery_s``."""
+    """Measures; takes no options."""
 
     name = "availability"
-    anomalies = ("slow-recovery", "no-progress-after-heal")
+    anomalies: tuple[str, ...] = ()
 
     def check(self, record: Record) -> Result:
         history = record.history
@@ -77,33 +74,15 @@ class Availability:
             "longest_gap_ms": (gap[1] - gap[0]) / 1_000_000,
             "longest_gap_ns": list(gap),
         }
-        anomalies: list[Anomaly] = []
         why = "" if applied else "no fault was applied"
-        limit = record.options.get("max_recovery_s")
-        if limit is not None:
-            anomalies += [a for f in applied if (a := _slow(f, run, int(limit * SECOND), history))]
-        healed = [f.stop for f in applied if f.stop is not None]
-        if healed:
-            last = max(healed, key=lambda op: (op.time, op.index))
-            asked = [o for o in found if o.invoke.time >= last.time]
-            if run.first_after(last.time - 1) is None:
-                if not asked:
-                    why = "nothing was invoked after the last heal"
-                else:
-                    anomalies.append(_no_progress(last, [o.invoke.index for o in asked], history[-1].time))
-        if anomalies:
-            why = f"{anomalies[0].explanation}"
-            return Result("invalid", self.name, anomalies, why, coverage)
-        return Result(
-            "unknown" if why.startswith("nothing") else "valid", self.name, why=why, coverage=coverage
-        )
+        return Result("valid", self.name, why=why, coverage=coverage)
 
 
 def _run(history: Sequence[Op], done: list[int], applied: Sequence[Fault]) -> _Run:
     main, final = phase_position(history, MAIN), phase_position(history, FINAL)
     begin = history[main].time if main is not None else history[0].time
     end = history[final].time if final is not None else history[-1].time
-    spans = sorted(_span(fault, end) for fault in applied)
+    spans = sorted(span(fault, end) for fault in applied)
     merged: list[Interval] = []
     for first, last in spans:
         if merged and first <= merged[-1][1]:
@@ -111,11 +90,6 @@ def _run(history: Sequence[Op], done: list[int], applied: Sequence[Fault]) -> _R
         else:
             merged.append((first, last))
     return _Run(begin, end, done, merged)
-
-
-def _span(fault: Fault, end: int) -> Interval:
-    assert fault.start is not None
-    return fault.start.time, fault.stop.time if fault.stop is not None else max(end, fault.start.time)
 
 
 def _calm_rate(run: _Run) -> int | None:
@@ -132,7 +106,7 @@ def _calm_rate(run: _Run) -> int | None:
 
 
 def _row(fault: Fault, run: _Run, calm: int | None) -> dict[str, Any]:
-    begin, end = _span(fault, run.end)
+    begin, end = span(fault, run.end)
     length = max(end - begin, WINDOW_NS)
     row: dict[str, Any] = {
         "fault": fault.number,
@@ -168,36 +142,3 @@ def _longest_gap(run: _Run) -> Interval:
     marks = [run.begin, *inside, max(run.end, run.begin)]
     at = max(range(len(marks) - 1), key=lambda i: marks[i + 1] - marks[i])
     return marks[at], marks[at + 1]
-
-
-def _slow(fault: Fault, run: _Run, limit_ns: int, history: Sequence[Op]) -> Anomaly | None:
-    """The first ok came too late, or not at all though the run went on for long enough."""
-    if fault.stop is None:
-        return None
-    heal = fault.stop.time
-    deadline = heal + limit_ns
-    first = run.first_after(heal - 1)
-    if first is not None and first <= deadline:
-        return None
-    if any(start <= deadline and stop > heal for start, stop in run.faulty):
-        return None  # another fault was in force: what it hid is not this heal's delay
-    ended = max(op.time for op in history if op.process != NEMESIS)
-    if first is None and ended <= deadline:
-        return None
-    when = f"the first ok came {seconds(first - heal)} later" if first is not None else "no ok came any more"
-    return Anomaly(
-        "slow-recovery",
-        [fault.stop.index],
-        explanation=f"{fault.describe()} was healed at {seconds(heal)}, and {when}; "
-        f"allowed: {seconds(limit_ns)}",
-        data={"fault": fault.number},
-    )
-
-
-def _no_progress(last: Op, asked: list[int], end: int) -> Anomaly:
-    return Anomaly(
-        "no-progress-after-heal",
-        [last.index, *asked[:ASKED_MAX]],
-        explanation=f"the last fault was healed at {seconds(last.time)}; of {len(asked)} operations invoked "
-        f"after it, up to {seconds(end)}, none succeeded",
-    )

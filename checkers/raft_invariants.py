@@ -9,7 +9,7 @@ The names are those of the paper's Figure 3 and of etcd's TLA+ specification:
 | LeaderAppendOnly | a leader never removes entries of its own log |
 | LogMatching | entries with the same index and term are the same, and so is all before them |
 | LeaderCompleteness | a new leader holds every entry committed in earlier terms |
-| StateMachineSafety | no two nodes commit or apply different entries at an index, or reach different states |
+| StateMachineSafety | no two nodes commit different entries at an index (states: checkers/state_divergence.py) |
 | CommittedIsDurable | a majority of logs holds every committed entry; no log gives one up but by a crash |
 | CurrentTermCommit | a leader counts replicas only for entries of its own term (section 5.4.2, Figure 8) |
 | MonotonicTerm, MonotonicCommit | neither goes back within one incarnation of a node |
@@ -22,28 +22,23 @@ candidate could not have won without it.
 
 An entry is named by its identity, ``client:msg_id``, and where the history is at hand by the operation that it
 is (checkers/requests.py).
-
-This runs beside a simulation: one dispatch by kind, no allocation per event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from checkers._raft_mirror import INDEX_BITS, NO_VOTE, Entries, Mirror
-from checkers.history import Op
 from checkers.record import Record, TraceEvent
-from checkers.requests import named, resolve
-from checkers.result import Anomaly, Result
+from checkers.requests import named
+from checkers.result import Result
+from checkers.stepwise import Stepwise, names
 from checkers.words import listing, seconds
 
-KEPT_MAX = 5
-"""anomalies kept of each type; the rest are counted"""
 
-
-class RaftInvariants:
-    """The online monitor, and a checker of recorded traces. ``nodes``: all members of the cluster."""
+class RaftInvariants(Stepwise):
+    """Options: ``nodes``: all members of the cluster."""
 
     name = "raft-invariants"
     anomalies = (
@@ -59,10 +54,9 @@ class RaftInvariants:
         "StateMachineSafety",
     )
 
-    def __init__(self, nodes: tuple[str, ...] = ()) -> None:
-        self._reset(nodes)
-
-    def _reset(self, nodes: tuple[str, ...]) -> None:
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(options)
+        nodes = names(self.options, "nodes")
         self._nodes = {name: Mirror(name) for name in nodes}
         self._all = list(self._nodes.values())
         self._majority = len(nodes) // 2 + 1
@@ -71,10 +65,6 @@ class RaftInvariants:
         self._ids, self._prevs = entries.ids, entries.prevs
         self._committed, self._commits = entries.committed, entries.commits
         self._committed_at: dict[int, int] = {}  # term of the node that said so -> highest committed index
-        self._applied: dict[int, tuple[int, str, int]] = {}  # index -> entry's term, node, trace index
-        self._states: dict[int, tuple[Any, str, int]] = {}  # index -> state's hash, node, trace index
-        self._anomalies: list[Anomaly] = []
-        self._counts: dict[str, int] = {}
         self._events = 0
         self._gap = ""
         self._handlers: dict[str, Callable[[Mirror, int, int, dict[str, Any]], None]] = {
@@ -91,27 +81,15 @@ class RaftInvariants:
 
     # --- in and out ---------------------------------------------------------------------------------------
 
-    def observe(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None:
-        """Take one trace event. ``index`` is the event's number, ``time`` is in ns. Other kinds do nothing."""
-        handler = self._handlers.get(kind)
-        if handler is not None:
+    def observe_trace(self, event: TraceEvent) -> None:
+        handler = self._handlers.get(event.kind)
+        node = self._nodes.get(event.node)
+        if handler is not None and node is not None:
             self._events += 1
-            handler(self._nodes[node], index, time, data)
+            handler(node, event.index, event.time, event.data)
 
-    def observe_event(self, event: TraceEvent) -> None:
-        """The same from a recorded event."""
-        self.observe(event.index, event.time, event.node, event.kind, event.data)
-
-    @property
-    def violated(self) -> bool:
-        """Whether any property was violated so far."""
-        return bool(self._anomalies)
-
-    def result(self, history: Sequence[Op] = ()) -> Result:
-        """The verdict so far. A trace without events of a Raft core is unknown, and so is one with holes.
-
-        With the ``history`` of the same run, anomalies about entries tell which operations these are.
-        """
+    def result(self) -> Result:
+        """The verdict so far. A trace without events of a Raft core is unknown, and so is one with holes."""
         for n in self._all:
             if n.owed:
                 self._settle(n)
@@ -123,9 +101,9 @@ class RaftInvariants:
             "committed": len(self._committed),
             "anomalies": dict(sorted(self._counts.items())),
         }
-        if self._anomalies:
+        if self._found:
             why = "violated: " + ", ".join(sorted(self._counts))
-            return Result("invalid", self.name, resolve(self._anomalies, history), why, coverage)
+            return Result("invalid", self.name, list(self._found), why, coverage)
         if self._gap:
             return Result("unknown", self.name, why=self._gap, coverage=coverage)
         if not self._events:
@@ -135,27 +113,18 @@ class RaftInvariants:
         return Result("valid", self.name, coverage=coverage)
 
     def check(self, record: Record) -> Result:
-        """Judge ``record.trace``; nothing observed earlier counts."""
+        """Judge ``record.trace``; where the record does not say who the members are, it is those who tell of it."""
         nodes = record.nodes or tuple(sorted({e.node for e in record.trace if e.kind in self._handlers}))
-        self._reset(nodes)
-        observe = self.observe
-        for e in record.trace:
-            if e.node in self._nodes:
-                observe(e.index, e.time, e.node, e.kind, e.data)
-        return self.result(record.history)
+        return super().check(Record(record.history, record.trace, nodes, record.options))
 
-    def _report(self, kind: str, trace_indexes: list[int], explanation: str, **data: Any) -> None:
-        count = self._counts.get(kind, 0)
-        self._counts[kind] = count + 1
-        if count < KEPT_MAX:
-            witnesses = [i for i in trace_indexes if i >= 0]
-            self._anomalies.append(Anomaly(kind, [], witnesses, explanation, data))
+    def _note(self, kind: str, trace_indexes: list[int], explanation: str, **data: Any) -> None:
+        self._report(kind, [], [i for i in trace_indexes if i >= 0], explanation, **data)
 
     # --- elections ----------------------------------------------------------------------------------------
 
     def _raise_term(self, n: Mirror, term: int, index: int, time: int) -> None:
         if term < n.term:
-            self._report(
+            self._note(
                 "MonotonicTerm",
                 [index],
                 f"{n.name} was in term {n.term} and at {seconds(time)} acts in term {term}",
@@ -178,7 +147,7 @@ class RaftInvariants:
         if known is None:
             self._leaders[term] = (n.name, index, time)
         elif known[0] != n.name:
-            self._report(
+            self._note(
                 "ElectionSafety",
                 [known[1], index],
                 f"{n.name} became leader of term {term} at {seconds(time)}, and so had {known[0]} at "
@@ -201,7 +170,7 @@ class RaftInvariants:
             )
             lost, entries = self._entries.span(first, needed)
             event, by = self._entries.committed_by(first)
-            self._report(
+            self._note(
                 "LeaderCompleteness",
                 [event, index],
                 f"{n.name} became leader of term {term} at {seconds(time)} without {lost} which {by} had "
@@ -240,7 +209,7 @@ class RaftInvariants:
     def _double_vote(
         self, n: Mirror, term: int, first: tuple[str, int], second: tuple[str, int], time: int
     ) -> None:
-        self._report(
+        self._note(
             "SingleVote",
             [first[1], second[1]],
             f"{n.name} voted twice in term {term}: for {first[0]} and for {second[0]} (seen at {seconds(time)})",
@@ -279,7 +248,7 @@ class RaftInvariants:
     ) -> None:
         key = term << INDEX_BITS | at
         known, known_prev = self._ids[key], self._prevs.setdefault(key, prev)
-        self._report(
+        self._note(
             "LogMatching",
             [index],
             f"{n.name} appended at {seconds(time)} an entry at index {at} of term {term} ({named(entry_id)}) after "
@@ -301,7 +270,7 @@ class RaftInvariants:
         if after >= len(terms):
             return
         if n.lead_term:
-            self._report(
+            self._note(
                 "LeaderAppendOnly",
                 [index],
                 f"{n.name}, leader of term {n.lead_term}, removed the entries after index {after} from "
@@ -328,7 +297,7 @@ class RaftInvariants:
         first = self._entries.held(n.terms, owed) + 1
         lost, entries = self._entries.span(first, owed)
         event, by = self._entries.committed_by(first)
-        self._report(
+        self._note(
             "CommittedIsDurable",
             [event, n.owed_at],
             f"{n.name} removed {lost} from its log at {seconds(n.owed_time)} and did not put it back, though "
@@ -347,7 +316,7 @@ class RaftInvariants:
         if term != n.term:
             self._raise_term(n, term, index, time)
         if at < n.commit:
-            self._report(
+            self._note(
                 "MonotonicCommit",
                 [index],
                 f"the commit index of {n.name} went back from {n.commit} to {at} at {seconds(time)}",
@@ -357,7 +326,7 @@ class RaftInvariants:
         n.commit = at
         terms, committed = n.terms, self._committed
         if at > len(terms):
-            self._report(
+            self._note(
                 "StateMachineSafety",
                 [index],
                 f"{n.name} committed index {at} at {seconds(time)}, but its log ends at {len(terms)}",
@@ -370,7 +339,7 @@ class RaftInvariants:
         if shared and terms[shared - 1] != committed[shared - 1]:
             first = self._entries.held(n.terms, shared) + 1
             event, by = self._entries.committed_by(first)
-            self._report(
+            self._note(
                 "StateMachineSafety",
                 [event, index],
                 f"{n.name} committed {self._entries.name(first, terms[first - 1])} at {seconds(time)}, where "
@@ -381,7 +350,7 @@ class RaftInvariants:
             )
             return
         if n.lead_term == term and terms[at - 1] != term:
-            self._report(
+            self._note(
                 "CurrentTermCommit",
                 [index],
                 f"{n.name}, leader of term {term}, counted replicas at {seconds(time)} to commit "
@@ -419,7 +388,7 @@ class RaftInvariants:
                 first -= 1
             lost, entries = self._entries.span(first, at)
             event, by = self._entries.committed_by(first)
-            self._report(
+            self._note(
                 "CommittedIsDurable",
                 [event] if event == index else [event, index],
                 f"{lost} which {by} had committed, was in {holders} of {len(self._all)} logs "
@@ -429,40 +398,11 @@ class RaftInvariants:
                 entries=entries,
             )
 
-    def _apply(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:
-        at, state = data["index"], data["state"]
-        terms = n.terms
-        if at > len(terms):
+    def _apply(self, n: Mirror, index: int, time: int, data: dict[str, Any]) -> None:  # noqa: ARG002  one shape of handlers
+        at = data["index"]
+        if at > len(n.terms):
             self._gap = self._gap or (
-                f"trace event {index}: {n.name} applies {at}, but its log is known to {len(terms)} only"
-            )
-            return
-        term = terms[at - 1] if at else 0
-        applied = self._applied.get(at)
-        if applied is None:
-            self._applied[at] = (term, n.name, index)
-            self._states[at] = (state, n.name, index)
-            return
-        if applied[0] != term:
-            self._report(
-                "StateMachineSafety",
-                [applied[2], index],
-                f"{n.name} applied {self._entries.name(at, term)} at {seconds(time)}; {applied[1]} had applied "
-                f"{self._entries.name(at, applied[0])} there",
-                node=n.name,
-                index=at,
-                entries=self._entries.identities((at, term), (at, applied[0])),
-            )
-        known = self._states[at]
-        if known[0] != state:
-            self._report(
-                "StateMachineSafety",
-                [known[2], index],
-                f"after {self._entries.name(at, term)} the state of {n.name} is {state} (at {seconds(time)}), and "
-                f"that of {known[1]} was {known[0]}: the same log gave different states",
-                node=n.name,
-                index=at,
-                entries=self._entries.identities((at, term)),
+                f"trace event {index}: {n.name} applies {at}, but its log is known to {len(n.terms)} only"
             )
 
     # --- lives --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import msgspec
 
 from checkers.history import Op
 from checkers.operations import Operation, operations
-from checkers.result import Anomaly
+from checkers.result import Anomaly, Result
 from checkers.words import seconds, who
 
 ENTRIES = "entries"
@@ -58,6 +58,13 @@ def resolve(anomalies: Sequence[Anomaly], history: Sequence[Op]) -> list[Anomaly
         return list(anomalies)
     known = _by_identity(operations(history), wanted)
     return [_with_operations(anomaly, known) for anomaly in anomalies]
+
+
+def resolved(result: Result, history: Sequence[Op]) -> Result:
+    """The same result, whose anomalies tell of entries as the operations that they are."""
+    if not result.anomalies:
+        return result
+    return msgspec.structs.replace(result, anomalies=resolve(result.anomalies, history))
 
 
 def _by_identity(found: Sequence[Operation], wanted: set[str]) -> dict[str, Operation]:

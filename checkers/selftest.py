@@ -29,6 +29,7 @@ from checkers import registry
 from checkers.history import Op
 from checkers.record import Record, TraceEvent
 from checkers.result import Result, Verdict
+from checkers.stepwise import Stepwise
 
 MS = 1_000_000
 
@@ -138,13 +139,20 @@ def _trace(rows: Sequence[list[Any] | None]) -> list[TraceEvent]:
 
 
 def judged(name: str, record: Record) -> Iterator[tuple[str, Result]]:
-    """(how, result): by the checker, and op by op where it can do that too."""
+    """(how, result): by the checker, and step by step where it can do that too: ops and events as time goes on."""
     yield "batch", registry.create(name).check(record)
-    online = registry.online(name, record.options)
-    if online is not None and not record.trace:
-        for op in record.history:
-            online.observe(op)
-        yield "online", online.result()
+    online = registry.online(name, {"nodes": record.nodes, **record.options})
+    events = list(record.trace)
+    if online is None or (events and not isinstance(online, Stepwise)):
+        return
+    for op in record.history:
+        while events and events[0].time <= op.time and isinstance(online, Stepwise):
+            online.observe_trace(events.pop(0))
+        online.observe(op)
+    for event in events:
+        assert isinstance(online, Stepwise)
+        online.observe_trace(event)
+    yield "online", online.result()
 
 
 def problem_of(name: str, case: Case) -> str:

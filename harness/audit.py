@@ -40,8 +40,14 @@ UNKNOWN_CODES = frozenset({0, 13})
 CUSTOM_CODES = 1000
 """Maelstrom's error codes that leave the outcome open: these, and a system's own, from this one on"""
 
-RAFT_KINDS = ("started", "role", "vote", "append", "truncate", "commit", "apply", "killed", "power_lost")
-"""kinds of trace events that matter to the invariants of Raft (docs/formats.md)"""
+MONITORED: dict[str, tuple[str, ...]] = {
+    "raft-invariants": (
+        "started", "role", "vote", "append", "truncate", "commit", "apply", "killed", "power_lost",
+    ),
+    "state-divergence": ("apply",),
+    "elections": ("role",),
+}  # fmt: skip
+"""monitor -> kinds of trace events that it has to have looked at (docs/formats.md)"""
 
 
 class Attempts:
@@ -198,6 +204,7 @@ EXPECTED = {
     "linearizability": _linearizability,
     "stats": _all,
     "availability": _all,
+    "progress": _all,
     "echo": _ok,
     "unique-ids": _ok,
 }
@@ -219,9 +226,11 @@ def unseen(tally: Tally, trace: Path, results: Sequence[Result]) -> str:
         lines = sum(1 for _ in file)
     if lines != total:
         return f"{trace.name} has {lines} events, and observers saw {total}"
-    raft = sum(tally.kinds.get(kind, 0) for kind in RAFT_KINDS)
     for result in results:
+        if result.checker not in MONITORED:
+            continue
         seen = result.coverage.get("events")
-        if result.checker == "raft-invariants" and seen not in (0, raft):
-            return f"raft-invariants saw {seen} events of {raft}"
+        expected = sum(tally.kinds.get(kind, 0) for kind in MONITORED[result.checker])
+        if seen not in (0, expected):
+            return f"{result.checker} saw {seen} events of {expected}"
     return ""

@@ -23,7 +23,10 @@ SCALARS = ("init_timeout_s", "base_image")
 CLIENTS_MAX = 10_000
 """client threads in one run: more is a mistake, not a load"""
 
-NUMBERS = ("max_recovery_s", "min_ok_fraction", "budget_s", "budget_mb")
+NUMBERS = (
+    "max_recovery_s", "min_ok_fraction", "budget_s", "budget_mb", "settle_s", "leader_changes_max", "terms_max",
+    "startup_s", "panics_max",
+)  # fmt: skip
 """options of checkers that are numbers"""
 
 

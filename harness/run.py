@@ -10,20 +10,22 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from checkers import registry as checkers
+from checkers.elections import SETTLE_S
 from checkers.history import Op
-from checkers.raft_invariants import RaftInvariants
-from checkers.record import Checker, Record
+from checkers.record import Checker, Record, TraceEvent
+from checkers.requests import resolved
 from checkers.result import Result, Verdict, merge
+from checkers.stepwise import Stepwise
 from checkers.well_formed import WellFormed
 from harness.audit import Attempts, Outcomes, Tally, uncovered, unhealed, unseen, vacuous
 from harness.caller import Caller
 from harness.decode import one_line
-from harness.environment import Cluster, capabilities, check_environment, drive_of
+from harness.environment import Cluster, Observer, capabilities, check_environment, drive_of
 from harness.errors import HarnessError, UsageError, nearest
 from harness.interpreter import Interpreter
 from harness.ledger import Ledger
@@ -53,11 +55,10 @@ class Outcome(msgspec.Struct):
     folder: Path
 
 
-class Monitor(Protocol):
-    """A checker that is fed one trace event at a time."""
-
-    def observe(self, index: int, time: int, node: str, kind: str, data: dict[str, Any]) -> None: ...
-    def result(self, history: Sequence[Op]) -> Result: ...
+MONITORS: dict[str, tuple[str, ...]] = {
+    "raft": ("raft-invariants", "state-divergence", "agreement", "elections", "startup"),
+}
+"""system -> checkers that watch the trace of its nodes, event by event"""
 
 
 class Plan(msgspec.Struct):
@@ -165,8 +166,8 @@ def execute(
     recorder = Recorder(folder / "history.jsonl", unbuffered=spec.env != "sim")
     ledger = Ledger(recorder)
     triggers, elections, tally = Triggers(), Elections(), Tally()
-    monitors = monitors_of(spec)
-    observers = [tally.observe, elections.observe, triggers.observe, *(m.observe for m in monitors)]
+    monitors = monitors_of(planned)
+    observers: list[Observer] = [tally.observe, elections.observe, triggers.observe, partial(watch, monitors)]
     trace_path = folder / "trace.jsonl"
     try:
         with trace_path.open("wb") as trace:
@@ -275,16 +276,40 @@ SETUP_PROCESS = 1_000_000_000
 """a client of its own for requests that come before the run; no operation of the history is its"""
 
 
-def monitors_of(spec: RunSpec) -> list[Monitor]:
+def monitors_of(planned: Plan) -> list[Stepwise]:
     """Checkers that watch the trace of our own nodes, event by event."""
-    return [RaftInvariants(spec.node_names())] if spec.bin is None and spec.system == "raft" else []
+    spec = planned.spec
+    options = _checker_options(planned)
+    found = (
+        []
+        if spec.bin is not None
+        else [checkers.online(name, options) for name in MONITORS.get(spec.system, ())]
+    )
+    return [monitor for monitor in found if isinstance(monitor, Stepwise)]
 
 
-def judge(workload: Workload, record: Record, monitors: Sequence[Monitor]) -> list[Result]:
-    """Every checker's result: the workload's, bite and availability, and the monitors' that watched already."""
+def watch(
+    monitors: Sequence[Stepwise], index: int, time: int, node: str, kind: str, data: dict[str, Any]
+) -> None:
+    """Show one event of the trace to all monitors."""
+    event = TraceEvent(index, time, node, kind, data)
+    for monitor in monitors:
+        monitor.observe_trace(event)
+
+
+def judge(workload: Workload, record: Record, monitors: Sequence[Stepwise]) -> list[Result]:
+    """Every checker's result: the workload's, bite's, and the monitors', which saw the trace already."""
     found: list[Checker] = [checkers.create(name) for name in (*workload.checkers, "bite")]
     results = [judged(checker.name, partial(checker.check, record)) for checker in found]
-    return results + [judged("a monitor", partial(monitor.result, record.history)) for monitor in monitors]
+    return results + [
+        judged(monitor.name, partial(_concluded, monitor, record.history)) for monitor in monitors
+    ]
+
+
+def _concluded(monitor: Stepwise, history: Sequence[Op]) -> Result:
+    """A monitor's result, once it has seen the ops as well."""
+    monitor.observe_all(history)
+    return resolved(monitor.result(), history)
 
 
 def judged(name: str, check: Callable[[], Result]) -> Result:
@@ -310,6 +335,7 @@ def _checker_options(planned: Plan) -> dict[str, Any]:
         "nemesis": planned.nemesis,
         "concurrency": spec.clients(),
         "workload": spec.workload,
+        "settle_s": min(SETTLE_S, spec.quiet),
         **spec.options.get("checker", {}),
     }
 

@@ -37,6 +37,6 @@ WORKLOAD = Workload(
     generator=generator,
     final=final,
     reads=frozenset({"echo"}),
-    checkers=("echo", "stats", "availability"),
+    checkers=("echo", "stats", "availability", "progress"),
     requests=("echo",),
 )

@@ -41,7 +41,7 @@ WORKLOAD = Workload(
     generator=generator,
     final=final,
     reads=frozenset({"read"}),
-    checkers=("set-full", "convergence", "stats", "availability"),
+    checkers=("set-full", "convergence", "stats", "availability", "progress"),
     requests=("add", "read"),
     options=OPTIONS,
 )

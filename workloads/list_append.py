@@ -80,7 +80,7 @@ WORKLOAD = Workload(
     generator=generator,
     final=final,
     reads=frozenset(),
-    checkers=("list-append", "stats", "availability"),
+    checkers=("list-append", "stats", "availability", "progress"),
     requests=("txn",),
     options=OPTIONS,
 )

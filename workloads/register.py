@@ -105,7 +105,7 @@ WORKLOAD = Workload(
     generator=generator,
     final=final,
     reads=frozenset({"read"}),
-    checkers=("linearizability", "stats", "availability"),
+    checkers=("linearizability", "stats", "availability", "progress"),
     requests=("read", "write", "cas"),
     options=OPTIONS,
 )

@@ -35,6 +35,6 @@ WORKLOAD = Workload(
     generator=generator,
     final=final,
     reads=frozenset(),
-    checkers=("unique-ids", "stats", "availability"),
+    checkers=("unique-ids", "stats", "availability", "progress"),
     requests=("generate",),
 )

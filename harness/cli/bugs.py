@@ -26,7 +26,7 @@ from nodes.bugs import BUGS, Bug
 
 CAMPAIGN = Path(harness.__file__).parent.parent / "campaigns" / "planted-bugs.yaml"
 
-MONITOR = "raft-invariants:"
+MONITOR = ("raft-invariants:", "state-divergence:", "agreement:", "elections:", "startup:")
 """signs that only the trace can show"""
 
 HEAD = ("bug", "no", "defect", "caught by", "fault", "seeds", "history alone", "without faults")

@@ -22,7 +22,18 @@ from harness.errors import UsageError, nearest
 from harness.gate import VERDICT_CODES
 from harness.store import RUN_FILE
 
-BESIDE = frozenset({"stats", "availability", "bite", "raft-invariants"})
+BESIDE = frozenset(
+    {
+        "stats",
+        "availability",
+        "progress",
+        "bite",
+        "raft-invariants",
+        "state-divergence",
+        "elections",
+        "startup",
+    }
+)
 """checkers of a run that say nothing about the promises a history alone could break"""
 
 # what clients do -> the workload it is, the most telling first

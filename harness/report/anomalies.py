@@ -114,8 +114,12 @@ def views(
 _STEPS = frozenset({"CurrentTermCommit", "MonotonicTerm", "MonotonicCommit", "SingleVote"})
 
 
+_LATE = frozenset({"progress", "elections", "startup"})
+"""checkers whose anomalies say that something came too late, or not at all"""
+
+
 def _rank(result: Result, anomaly: Anomaly) -> tuple[bool, bool, bool]:
-    return result.checker == "availability", bool(anomaly.trace_indexes), anomaly.type in _STEPS
+    return result.checker in _LATE, bool(anomaly.trace_indexes), anomaly.type in _STEPS
 
 
 def _view(

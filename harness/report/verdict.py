@@ -42,10 +42,21 @@ _PROMISES = (
     ("fault", "The planned faults had an effect that was observed on the affected side."),
     ("availab", "Operations succeed, and do so again once a fault is healed."),
     ("recover", "Operations succeed again once a fault is healed."),
+    ("progress", "Operations succeed again once a fault is healed, on every node and key."),
+    ("elections", "While nothing disturbs them, nodes elect a leader and keep it."),
+    ("startup", "A node that is started comes to work."),
+    ("state", "Members that applied the same log have the same state."),
+    (
+        "agreement",
+        "Correct members decide one log: the same values in the same order, each asked for by somebody.",
+    ),
+    ("watch", "A watch delivers every change once, in order, and goes on where it was left."),
+    ("leases", "A lease is held by one at a time, and nothing is done with it after its time."),
+    ("crdt", "The outcome is the merge of all updates that were acknowledged."),
 )
 
 
-_ABOUT_THE_RUN = frozenset({"availability", "bite", "stats"})
+_ABOUT_THE_RUN = frozenset({"availability", "bite", "progress", "startup", "stats"})
 
 
 def promise(checker: str) -> str:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
-from checkers.availability import ASKED_MAX, Availability
-from tests.checkers.histories import History, types
+from checkers.availability import Availability
+from tests.checkers.histories import History
 
 
 def run(ok_at: list[int], start: int | None = 1000, stop: int | None = 2000, end: int = 4000) -> History:
@@ -48,52 +46,6 @@ def test_half_of_the_rate_comes_later_than_the_first_ok() -> None:
     (row,) = result.coverage["faults"]
     assert row["first_ok_ms"] == 300.0
     assert row["half_rate_ms"] > 300.0
-
-
-@pytest.mark.parametrize(("first", "verdict"), [(2500, "valid"), (2501, "invalid")])
-def test_the_gate(first: int, verdict: str) -> None:
-    h = run([*STEADY, first])
-    assert h.judge(Availability()).verdict == "valid"
-    result = h.judge(Availability(), max_recovery_s=0.5)
-    assert result.verdict == verdict
-    assert types(result) == (["slow-recovery"] if verdict == "invalid" else [])
-
-
-def test_a_fault_in_force_excuses_the_wait() -> None:
-    h = run([*STEADY, 3900])
-    assert types(h.judge(Availability(), max_recovery_s=1)) == ["slow-recovery"]
-    for at, what in ((2100, "start"), (3890, "stop")):
-        h.nemesis("pause", {"fault": 1, "phase": what, "targets": ["n1"]}, at_ms=at)
-    h.ops.sort(key=lambda op: op.time)
-    assert types(h.judge(Availability(), max_recovery_s=1)) == []
-
-
-def test_progress_after_the_last_heal() -> None:
-    assert types(run(STEADY).judge(Availability())) == ["no-progress-after-heal"]
-    assert types(run([*STEADY, 2001]).judge(Availability())) == []
-
-
-def test_a_few_of_many_unanswered_operations_are_listed() -> None:
-    h = run(STEADY)
-    heal = next(op.index for op in h.ops if op.process == "nemesis" and op.value.get("phase") == "stop")
-    for n in range(30):
-        h.invoke(9, "write", n)
-        h.op(9, "fail", "write", n)
-    (anomaly,) = h.judge(Availability()).anomalies
-    after = [op.index for op in h.ops if op.type == "invoke" and op.index > heal]
-    assert len(after) == 31
-    assert anomaly.op_indexes == [heal, *after[:ASKED_MAX]]
-    assert f"of {len(after)} operations" in anomaly.explanation
-
-
-def test_nothing_asked_after_the_heal_is_unknown() -> None:
-    h = History()
-    h.done(0, "write", 1)
-    for what in ("start", "stop"):
-        h.nemesis("kill", {"fault": 0, "phase": what, "targets": ["n0"]})
-    assert h.judge(Availability()).verdict == "unknown"
-    h.done(0, "write", 2)
-    assert h.judge(Availability()).verdict == "valid"
 
 
 def test_no_faults_and_nothing_invoked() -> None:

@@ -21,6 +21,7 @@ from checkers.engines import VALID
 from checkers.history import NEMESIS, Op, read
 from checkers.linearizability import Linearizability
 from checkers.raft_invariants import RaftInvariants
+from checkers.record import TraceEvent
 from checkers.result import Result
 from checkers.stats import Stats
 from harness.caller import Caller
@@ -567,13 +568,13 @@ def test_a_nemesis_driver_that_never_leaves_a_fault(tmp_path: Path, monkeypatch:
 
 
 def feed(monkeypatch: Patch, sees: Callable[[int], bool]) -> None:
-    honest = RaftInvariants.observe
+    honest = RaftInvariants.observe_trace
 
-    def observe(self: RaftInvariants, index: int, *rest: Any) -> None:
-        if sees(index):
-            honest(self, index, *rest)
+    def observe(self: RaftInvariants, event: TraceEvent) -> None:
+        if sees(event.index):
+            honest(self, event)
 
-    monkeypatch.setattr(RaftInvariants, "observe", observe)
+    monkeypatch.setattr(RaftInvariants, "observe_trace", observe)
 
 
 def test_a_monitor_that_is_never_fed(tmp_path: Path, monkeypatch: Patch) -> None:

@@ -2,12 +2,15 @@
 
 Each number is one event: most deliver a message (any of those in flight), others drop or double one, fire a timer
 (a stale one too), store, ask, kill, cut the power, start. Two judges watch: ``checkers.raft_invariants`` by the
-trace, and ``check`` here, by looking at the cores' own logs.
+trace (with ``state_divergence`` and ``agreement``), and ``check`` here, by looking at the cores' own logs.
 """
 
 from __future__ import annotations
 
+from checkers.agreement import Agreement
 from checkers.raft_invariants import RaftInvariants
+from checkers.record import TraceEvent
+from checkers.state_divergence import StateDivergence
 from nodes import kernel
 from nodes.kernel import Now, Persist, Receive, Reply, Request, Send, SetTimer, Start, Stored, Timer
 from nodes.raft.core import LEADER
@@ -36,7 +39,8 @@ class Chaos:
         self.replies: list = []
         self.asked = 0
         self.events = 0
-        self.judge = RaftInvariants(self.names)
+        options = {"nodes": self.names}
+        self.judges = [RaftInvariants(options), StateDivergence(options), Agreement(options)]
         self.leaders: dict = {}
         self.committed: list = []
         self.committed_term: list = []
@@ -158,7 +162,9 @@ class Chaos:
 
     def trace(self, name, kind, data):
         self.events += 1
-        self.judge.observe(self.events, self.events * 1_000_000, name, kind, data)
+        event = TraceEvent(self.events, self.events * 1_000_000, name, kind, data)
+        for judge in self.judges:
+            judge.observe_trace(event)
         if kind == "role" and data["role"] == LEADER:
             self.came_to_power(name, data["term"])
 
@@ -199,7 +205,8 @@ class Chaos:
 
     def verdicts(self):
         """(anomalies of the checker, what the second judge found), both sorted."""
-        return sorted({a.type for a in self.judge.result().anomalies}), sorted(set(self.wrong))
+        found = {a.type for judge in self.judges for a in judge.result().anomalies}
+        return sorted(found), sorted(set(self.wrong))
 
     # --- healing ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,99 @@
+"""Step by step or all at once: the same verdict on every prefix, however ops and events were mixed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from checkers import registry
+from checkers.history import Op
+from checkers.record import Record, TraceEvent
+from checkers.requests import resolved
+from checkers.stepwise import Stepwise
+from tests.checkers.histories import History
+
+MS = 1_000_000
+NODES = ("n0", "n1", "n2")
+STEPWISE = sorted(
+    name for name in registry.ONLINE if isinstance(registry.online(name, {"nodes": NODES}), Stepwise)
+)
+
+nodes = st.sampled_from(NODES)
+small = st.integers(0, 3)
+
+
+def data(**fields: Any) -> Any:
+    return st.fixed_dictionaries(
+        {k: v if isinstance(v, st.SearchStrategy) else st.just(v) for k, v in fields.items()}
+    )
+
+
+values = st.sampled_from(["a", "b", "c1:1"])
+events = st.one_of(
+    st.tuples(nodes, st.just("role"), data(role=st.sampled_from(["leader", "candidate"]), term=small)),
+    st.tuples(nodes, st.sampled_from(["killed", "paused", "panic"]), data()),
+    st.tuples(nodes, st.just("started"), data(term=0, vote=None, last_index=0, last_term=0)),
+    st.tuples(nodes, st.just("decide"), data(index=small, value=values)),
+    st.tuples(nodes, st.sampled_from(["propose", "deliver"]), data(value=values)),
+    st.tuples(nodes, st.just("apply"), data(index=small, state=st.integers(0, 1))),
+)
+# whether an op or an event comes next, the event, and what a client or the nemesis does
+steps = st.lists(st.tuples(st.booleans(), events, st.integers(0, 5), st.integers(0, 900)), max_size=25)
+
+
+def mixed(drawn: list[Any], only: type | None = None) -> list[Op | TraceEvent]:
+    """A run: clients that write, read and fail, faults that come and go, and a trace, as time goes on."""
+    h = History()
+    out: list[Op | TraceEvent] = []
+    now = traced = 0
+    waiting: dict[int, Op] = {}
+    fault = [0, False]
+    for is_event, (node, kind, data), what, gap in drawn:
+        now += gap
+        if is_event:
+            out.append(TraceEvent(traced, now * MS, node, kind, data))
+            traced += 1
+        elif what == 5:
+            phase = "stop" if fault[1] else "start"
+            out.append(h.nemesis("kill", {"fault": fault[0], "phase": phase, "targets": ["n1"]}, at_ms=now))
+            fault = [fault[0] + fault[1], not fault[1]]
+        elif (process := what % 3) in waiting:
+            invoked = waiting.pop(process)
+            ended: Any = ("ok", "fail", "ok", "info", "ok")[what]
+            out.append(h.op(process, ended, invoked.f, invoked.value, key=invoked.key, at_ms=now))
+        else:
+            waiting[process] = h.invoke(process, "write", what, key="xy"[what % 2], at_ms=now)
+            out.append(waiting[process])
+    return [one for one in out if only is None or isinstance(one, only)]
+
+
+def record(steps: list[Op | TraceEvent]) -> Record:
+    ops = [s for s in steps if isinstance(s, Op)]
+    return Record(ops, [s for s in steps if isinstance(s, TraceEvent)], NODES, {"max_recovery_s": 0.5})
+
+
+@pytest.mark.parametrize("name", STEPWISE)
+@settings(max_examples=40, deadline=None)
+@given(drawn=steps)
+def test_every_prefix_gets_the_verdict_of_the_whole_record(name: str, drawn: list[Any]) -> None:
+    made = mixed(drawn)
+    online = registry.online(name, {"nodes": NODES, "max_recovery_s": 0.5})
+    assert isinstance(online, Stepwise)
+    for upto, step in enumerate(made, 1):
+        if isinstance(step, Op):
+            online.observe(step)
+        else:
+            if name == "raft-invariants" and step.kind == "apply":
+                continue  # a log of its own is asked for: tests/checkers/test_raft_invariants.py
+            online.observe_trace(step)
+        whole = record(
+            [s for s in made[:upto] if name != "raft-invariants" or isinstance(s, Op) or s.kind != "apply"]
+        )
+        batch = registry.create(name).check(whole)
+        assert resolved(online.result(), whole.history) == batch
+        assert online.verdict() == batch.verdict
+        # what is called final is a violation, and what violates stays one
+        assert not online.violated() or batch.verdict == "invalid"
