@@ -1,7 +1,9 @@
 """``python -m nodes SYSTEM --data DIR``: one node of a reference system, on stdin and stdout or a TCP port.
 
 It speaks Maelstrom's protocol (nodes/door.py). With ``--listen HOST:PORT`` the same lines travel over the
-first TCP connection that sends any; when that connection ends, the node does.
+first TCP connection that sends any; when that connection ends, the node does. With ``--tcp`` it has links of its own
+to its peers and a door for any number of clients (nodes/tcp). Every flag has an environment variable:
+``--client-port`` is ``SPLITBRAIN_CLIENT_PORT``.
 """
 
 from __future__ import annotations
@@ -9,20 +11,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import importlib
 import os
 import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
 from nodes.bugs import BUGS
 from nodes.channel import Channel
-from nodes.door import FAILED, Door, Settings
+from nodes.door import FAILED, Door
+from nodes.opening import Settings
+from nodes.sampling import Sampler
 from nodes.systems import SYSTEMS
+from nodes.tcp.node import serve as serve_tcp
+from nodes.tcp.settings import TcpConfig, add_arguments, config_of, from_environment
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,8 +39,16 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n")
 
 
-def parse(arguments: list[str] | None) -> tuple[Settings, tuple[str, int] | None]:
-    """The settings, and the address to listen on if any. Exits with status 2 and one line on bad usage."""
+class Asked(NamedTuple):
+    """What to run, and how it is reached: by stdin and stdout if neither of the last two is given."""
+
+    settings: Settings
+    listen: tuple[str, int] | None
+    tcp: TcpConfig | None
+
+
+def parse(arguments: list[str] | None) -> Asked:
+    """What is asked for. Exits with status 2 and one line on bad usage."""
     parser = Parser(prog="python -m nodes", description=__doc__)
     parser.add_argument("system", choices=sorted(SYSTEMS))
     parser.add_argument("--data", required=True, metavar="DIR", help="where its log lives; {node}: its name")
@@ -41,6 +57,14 @@ def parse(arguments: list[str] | None) -> tuple[Settings, tuple[str, int] | None
     parser.add_argument("--trace", type=Path, metavar="FILE", help="state transitions, as JSON lines")
     parser.add_argument("--seed", type=int, help="of the time-outs; default: the system's entropy")
     parser.add_argument("--listen", metavar="HOST:PORT", help="TCP in place of stdin and stdout")
+    parser.add_argument(
+        "--power", action="store_true", help="for harnesses: keep account of what is synced (nodes/power.py)"
+    )
+    add_arguments(parser)
+    try:
+        from_environment(parser, os.environ)
+    except ValueError as e:
+        parser.error(str(e))
     given = parser.parse_args(arguments)
     system = SYSTEMS[given.system]
     try:
@@ -53,14 +77,18 @@ def parse(arguments: list[str] | None) -> tuple[Settings, tuple[str, int] | None
             data=given.data,
             seed=int.from_bytes(os.urandom(8), "big") if given.seed is None else given.seed,
             trace=given.trace,
+            power=given.power,
         )
+        tcp = config_of(given, os.environ)
         address = None
         if given.listen is not None:
             host, _, port = given.listen.rpartition(":")
             address = (host, int(port))
     except ValueError as e:  # msgspec's errors are ValueErrors
         parser.error(str(e))
-    return settings, address
+    if tcp is not None and address is not None:
+        parser.error("--listen: not with --tcp, which has --client-port")
+    return Asked(settings, address, tcp)
 
 
 def log(line: str) -> None:
@@ -89,7 +117,7 @@ async def serve(settings: Settings, address: tuple[str, int] | None) -> int:
     channels: list[Channel] = []
     door = Door(settings, channels, log, exit_with)
     if address is None:
-        channels.append(Channel(0, 1, door.line, lambda: exit_with(0), door.flush_trace))
+        channels.append(Channel(0, 1, door.line, lambda: exit_with(0), door.tracer.flush))
         return await _until(done, channels)
     with socket.create_server(address) as server:
         server.setblocking(False)
@@ -121,7 +149,7 @@ async def _accept(
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         ended = asyncio.Event()
         fd = connection.fileno()
-        channels.append(Channel(fd, fd, door.line, ended.set, door.flush_trace))
+        channels.append(Channel(fd, fd, door.line, ended.set, door.tracer.flush))
         await ended.wait()
         connection.close()
         if door.host is not None:
@@ -129,11 +157,28 @@ async def _accept(
             return
 
 
+def run(config: TcpConfig, settings: Settings) -> int:
+    """Run a node over TCP, on uvloop where it is installed."""
+    sampled = nullcontext() if config.profile is None else Sampler(config.profile)
+    with sampled, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(serve_tcp(config, settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return None
+    return uvloop.new_event_loop  # type: ignore[no-any-return]
+
+
 def main(arguments: list[str] | None = None) -> int:
-    settings, address = parse(arguments)
+    asked = parse(arguments)
     gc.freeze()
     try:
-        return asyncio.run(serve(settings, address))
+        if asked.tcp is not None:
+            return run(asked.tcp, asked.settings)
+        return asyncio.run(serve(asked.settings, asked.listen))
     except OSError as e:
         log(f"python -m nodes: {e}")
         return FAILED

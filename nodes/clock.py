@@ -65,3 +65,8 @@ class Clock:
 def real_ns() -> int:
     """The machine's CLOCK_MONOTONIC: one axis for the traces of all nodes of a machine."""
     return time.monotonic_ns()
+
+
+def wall_ns() -> int:
+    """The machine's wall clock, for the lines of a log."""
+    return time.time_ns()

@@ -14,20 +14,19 @@ at its start is durable. ``splitbrain_clock`` reads the node's clocks and, with 
 from __future__ import annotations
 
 import asyncio
-import os
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from nodes.channel import Channel
-from nodes.clock import Clock, real_ns
-from nodes.files import RealFiles
-from nodes.host import Draws, Host
-from nodes.kernel import ABORT, MALFORMED_REQUEST, Core, Receive, Reply, Request, Send, Trace, error
-from nodes.wal import Wal, WalCorruptError
+from nodes.clock import Clock
+from nodes.control import Init, set_clock
+from nodes.host import Host
+from nodes.kernel import ABORT, MALFORMED_REQUEST, Receive, Reply, Request, Send, error
+from nodes.opening import CannotOpenError, Settings, open_host
+from nodes.tracing import Tracer
 
 FAILED = 70
 """exit status of a node that cannot go on (EX_SOFTWARE)"""
@@ -43,39 +42,6 @@ class Outgoing(msgspec.Struct, gc=False):
     src: str
     dest: str
     body: Any
-
-
-class TraceLine(msgspec.Struct, gc=False):
-    """``time``: CLOCK_MONOTONIC of the machine in ns; whoever merges traces subtracts the run's start."""
-
-    time: int
-    kind: str
-    data: dict[str, Any]
-
-
-class Init(msgspec.Struct, tag_field="type", tag="init"):
-    node_id: str
-    node_ids: tuple[str, ...]
-    msg_id: int
-
-
-class SetClock(msgspec.Struct, tag_field="type", tag="splitbrain_clock"):
-    msg_id: int
-    offset_ns: int | None = None
-    rate_ppm: int = 0
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What runs behind the door. ``{node}`` in ``data`` stands for the node's name."""
-
-    build: Callable[[str, tuple[str, ...]], Core]
-    messages: Any
-    """msgspec union of the peer messages"""
-    records: Any
-    """msgspec union of the records"""
-    data: str
-    seed: int
-    trace: Path | None = None
 
 
 class Door:
@@ -100,11 +66,7 @@ class Door:
         self._message = msgspec.json.Decoder(settings.messages)
         self._body: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
         self._encode = msgspec.json.Encoder().encode
-        self._traced: list[bytes] = []
-        self._trace_fd = -1
-        if settings.trace is not None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._trace_fd = os.open(settings.trace, flags, 0o644)
+        self.tracer = Tracer(settings.trace, self._flush_soon)
 
     def line(self, line: bytes) -> None:
         """One line of input."""
@@ -153,41 +115,27 @@ class Door:
         self._id = init.node_id
         self._members = frozenset(init.node_ids)
         try:
-            core = self._settings.build(init.node_id, init.node_ids)
-            files = RealFiles(self._settings.data.replace("{node}", init.node_id))
-            wal = Wal(files, self._settings.records)
-            recovered = wal.recover()
-        except WalCorruptError as e:
-            self._stop(f"{files.path}/{e}")
-            return
-        except (OSError, ValueError) as e:
+            self.host, recovered = open_host(
+                self._settings,
+                init.node_id,
+                init.node_ids,
+                self.clock,
+                send=self._send,
+                reply=self._reply,
+                trace=self.tracer.note,
+                flush_trace=self.tracer.flush,
+                failed=self._failed,
+            )
+        except CannotOpenError as e:
             self._stop(str(e))
             return
-        self.host = host = Host(
-            core,
-            wal,
-            self.clock,
-            Draws(self._settings.seed),
-            send=self._send,
-            reply=self._reply,
-            trace=self._trace if self._trace_fd >= 0 else _discard,
-            flush_trace=self.flush_trace,
-            failed=self._failed,
-        )
+        host = self.host
         host.start(recovered)
         host.perform(Reply(client, msg_id, {"type": "init_ok"}, after=host.issued or None))
 
     def _clock(self, client: str, msg_id: int, raw: msgspec.Raw) -> None:
-        try:
-            asked = msgspec.json.decode(raw, type=SetClock)
-            if asked.offset_ns is not None:
-                self.clock.set(asked.offset_ns, asked.rate_ppm)
-                if self.host is not None:
-                    self.host.rearm()
-        except ValueError as e:  # msgspec's errors are ValueErrors
-            self._answer(client, msg_id, error(MALFORMED_REQUEST, f"splitbrain_clock: {e}"))
-            return
-        self._answer(client, msg_id, {"type": "splitbrain_clock_ok", **self.clock.reading()})
+        answer = set_clock(self.clock, raw, None if self.host is None else self.host.rearm)
+        self._answer(client, msg_id, answer)
 
     def _malformed(self, line: bytes, reason: Exception) -> None:
         """Say so to a client that can be named; members and noise are only logged."""
@@ -213,26 +161,14 @@ class Door:
     def _write(self, line: bytes) -> None:
         self._channels[-1].write(line)
 
-    def _trace(self, effect: Trace) -> None:
-        if not self._traced:
-            asyncio.get_running_loop().call_soon(self.flush_trace)
-        self._traced.append(self._encode(TraceLine(real_ns(), effect.kind, effect.data)) + b"\n")
-
-    def flush_trace(self) -> None:
-        """Write the trace out: before records and output that go with it, so that no SIGKILL separates them."""
-        if self._traced:
-            lines, self._traced = self._traced, []
-            os.write(self._trace_fd, b"".join(lines))
+    def _flush_soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self.tracer.flush)
 
     def _failed(self, reason: Exception) -> None:
         self._log("".join(traceback.format_exception(reason)).rstrip())
         self._stop(f"{type(reason).__name__}: {reason}")
 
     def _stop(self, line: str) -> None:
-        self.flush_trace()
+        self.tracer.flush()
         self._log(" ".join(line.split()))
         self._exit_with(FAILED)
-
-
-def _discard(effect: Trace) -> None:
-    del effect

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from nodes.clock import Clock
+from nodes.clock import Clock, real_ns
 from nodes.kernel import (
+    BatchingCore,
     CancelTimer,
     Core,
     Effect,
@@ -53,11 +54,11 @@ class Draws:
 class Syncer:
     """Group commit: one thread that syncs the log for as many tokens as have been asked for.
 
-    ``on_synced(token)`` and ``on_error(exception)`` are called in the loop.
+    ``on_synced(token, took_ns)`` and ``on_error(exception)`` are called in the loop.
     """
 
     def __init__(
-        self, wal: Wal, on_synced: Callable[[int], None], on_error: Callable[[Exception], None]
+        self, wal: Wal, on_synced: Callable[[int, int], None], on_error: Callable[[Exception], None]
     ) -> None:
         self._wal = wal
         self._loop = asyncio.get_running_loop()
@@ -81,8 +82,9 @@ class Syncer:
                         token = self._asked.get_nowait()
                 except Empty:
                     pass
+                begun = real_ns()
                 self._wal.sync()
-                call(self._on_synced, token)
+                call(self._on_synced, token, real_ns() - begun)
         except RuntimeError:
             pass  # the loop is closed: the node has exited
         except Exception as e:  # noqa: BLE001  whatever it is, the node must learn of it and stop
@@ -93,6 +95,7 @@ class Host:
     """Runs ``core``. ``send``, ``reply`` and ``trace`` are where effects leave; ``failed`` stops the node.
 
     ``flush_trace`` is called before records are written: it puts the trace where a SIGKILL cannot reach it.
+    ``synced`` hears of each sync of the disk, and how many ns it took.
     An exception of the core or of the disk goes to ``failed``, and the host does nothing any more.
     """
 
@@ -108,14 +111,17 @@ class Host:
         trace: Callable[[Trace], None],
         flush_trace: Callable[[], None],
         failed: Callable[[Exception], None],
+        synced: Callable[[int], None] | None = None,
     ) -> None:
         self._core = core
+        self._batching = core if isinstance(core, BatchingCore) else None
         self._wal = wal
         self._clock = clock
         self._draws = draws
         self._trace = trace
         self._flush_trace = flush_trace
         self._failed = failed
+        self._tell_synced = synced
         self._dead = False
         self._loop = asyncio.get_running_loop()
         self._syncer = Syncer(wal, self._synced, self._fail)
@@ -135,25 +141,40 @@ class Host:
             CancelTimer: self._cancel_timer,
         }
 
+    @property
+    def held(self) -> int:
+        """Effects that wait for the disk."""
+        return len(self._held)
+
     def start(self, recovered: list[Any]) -> None:
         self.handle(Start(tuple(recovered)))
 
     def handle(self, event: Event) -> None:
         """Give the core an event and perform the effects."""
+        self.handle_all((event,))
+
+    def handle_all(self, events: Sequence[Event]) -> None:
+        """What arrived in one turn of the loop, in order: together for a core that can take it so."""
         if self._dead:
             return
         try:
-            effects = self._core.handle(event, self._clock.now())
-            # what has changed in memory is told first: after a SIGKILL the log must not hold what the trace
-            # has not heard of
-            for effect in effects:
-                if type(effect) is Trace:
-                    self._trace(effect)
-            for effect in effects:
-                if type(effect) is not Trace:
-                    self._perform[type(effect)](effect)
+            if self._batching is None or len(events) == 1:
+                for event in events:
+                    self._perform_all(self._core.handle(event, self._clock.now()))
+            else:
+                self._perform_all(self._batching.handle_all(events, self._clock.now()))
         except Exception as e:  # noqa: BLE001  a core that failed is a node that crashed
             self._fail(e)
+
+    def _perform_all(self, effects: Sequence[Effect]) -> None:
+        # what has changed in memory is told first: after a SIGKILL the log must not hold what the trace
+        # has not heard of
+        for effect in effects:
+            if type(effect) is Trace:
+                self._trace(effect)
+        for effect in effects:
+            if type(effect) is not Trace:
+                self._perform[type(effect)](effect)
 
     def perform(self, effect: Effect) -> None:
         """Perform an effect of the host's own, ordered like the core's."""
@@ -190,9 +211,11 @@ class Host:
         if self.stored == effect.token - 1:
             self._loop.call_soon(self._advance, self.stored)
 
-    def _synced(self, token: int) -> None:
+    def _synced(self, token: int, took_ns: int) -> None:
         if self._dead:
             return
+        if self._tell_synced is not None:
+            self._tell_synced(took_ns)
         try:
             self._wal.mark_synced()
         except OSError as e:

@@ -14,7 +14,8 @@ held effects with the rest of volatile memory.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Iterable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -130,6 +131,16 @@ class Core(Protocol):
     """What a host runs. One instance lives from ``Start`` to the next crash."""
 
     def handle(self, event: Event, now: Now) -> list[Effect]: ...
+
+
+@runtime_checkable
+class BatchingCore(Core, Protocol):
+    """A core that takes what reached its host in one turn together, and may write, send and sync it together.
+
+    The outcome is one that ``handle``, called for one event after the other, could have had.
+    """
+
+    def handle_all(self, events: Iterable[Event], now: Now) -> list[Effect]: ...
 
 
 # Error codes of Maelstrom's protocol. "Definite" ones say that the operation certainly did not happen.

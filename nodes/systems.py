@@ -13,7 +13,8 @@ import msgspec
 
 from nodes.bugs import BUGS, Bug
 from nodes.kernel import Core
-from nodes.raft.core import Raft, RaftConfig
+from nodes.raft.config import RaftConfig
+from nodes.raft.core import Raft
 from nodes.raft.messages import RaftMessage, RaftRecord
 
 

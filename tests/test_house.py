@@ -27,7 +27,7 @@ BANS: dict[str, tuple[str, ...]] = {
     "time.sleep": ("harness/live",),
     "datetime.now": ("harness/store.py",),
     "random.random": (),
-    "os.urandom": ("nodes/__main__.py", "nodes/door.py", "nodes/clock.py", "harness/live"),
+    "os.urandom": ("nodes/__main__.py", "nodes/tcp", "harness/live"),
     "secrets.randbelow": ("harness/cli",),
     "uuid.uuid4": (),
     "asyncio.run": ("harness/live", "nodes"),

@@ -11,13 +11,13 @@ them one at a time to measure what a harness can see.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
-
-import msgspec
 
 from nodes import kernel
 from nodes.kernel import Effect, Now, Persist, Reply, Send, SetTimer, Trace
 from nodes.kv import KeyValue
+from nodes.raft.config import RaftConfig
 from nodes.raft.log import Log, recover
 from nodes.raft.messages import (
     Append,
@@ -29,6 +29,7 @@ from nodes.raft.messages import (
     HardState,
     Heartbeat,
     HeartbeatReply,
+    PendingRead,
     RequestVote,
     Vote,
 )
@@ -37,22 +38,9 @@ MS = 1_000_000
 FOLLOWER, CANDIDATE, LEADER = "follower", "candidate", "leader"
 
 
-class RaftConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Time-outs in ms (section 5.6: broadcast time << election time-out << time between failures)."""
-
-    election_ms_min: int = 150
-    election_ms_max: int = 300
-    heartbeat_ms: int = 50
-    append_entries_max: int = 64
-    """entries in one message"""
-
-
-class PendingRead(msgspec.Struct, frozen=True, gc=False):
-    client: str
-    msg_id: int
-    body: dict[str, Any]
-    origin: str | None
-    """the node that forwarded it, None when the client spoke to us"""
+def _is_request(event: kernel.Event) -> bool:
+    kind = type(event)
+    return kind is kernel.Request or (kind is kernel.Receive and type(event.message) is Forward)  # type: ignore[union-attr]
 
 
 class Raft:
@@ -84,6 +72,8 @@ class Raft:
         self.match_at_tick: dict[str, int] = {}
         self.last_at_tick = 0
         self.unstored: deque[tuple[int, int]] = deque()
+        self.unsaved = 0
+        """the first of our own entries that is not written yet; 0: none"""
         self.term_start = 0
         self.pending: dict[tuple[str, int], str | None] = {}
         self.round = 0
@@ -105,9 +95,24 @@ class Raft:
             Forwarded: self._on_forwarded,
         }
 
-    def handle(self, event: kernel.Event, now: Now) -> list[Effect]:  # noqa: ARG002  no lease: no clock read
+    def handle(self, event: kernel.Event, now: Now) -> list[Effect]:
+        return self.handle_all((event,), now)
+
+    def handle_all(self, events: Iterable[kernel.Event], now: Now) -> list[Effect]:  # noqa: ARG002  no lease: no clock read
+        """Requests that come together are written, sent and read together (thesis 10.2.2)."""
         out: list[Effect] = []
         self._out = out
+        for event in events:
+            if self.unsaved and not _is_request(event):
+                self._save_own()
+            self._handle(event)
+        if self.unsaved:
+            self._save_own()
+        if self.next_reads and not self.reads and self._may_read():
+            self._start_round()
+        return out
+
+    def _handle(self, event: kernel.Event) -> None:
         match event:
             case kernel.Receive():
                 self._receivers[type(event.message)](event.src, event.message)
@@ -119,7 +124,6 @@ class Raft:
                 self._on_timer(event.name)
             case kernel.Start():
                 self._on_start(event.recovered)
-        return out
 
     # --- guards -------------------------------------------------------------------------------------------
 
@@ -268,6 +272,7 @@ class Raft:
         self.term_start = last + 1
         self.round_acks = set()
         self._append_own(Entry(self.term, "", 0, None))
+        self._save_own()
         self._tick()
 
     def _reset_election_timer(self) -> None:
@@ -277,13 +282,20 @@ class Raft:
 
     def _append_own(self, entry: Entry) -> None:
         self.log.append(entry)
-        last = self.log.last_index
-        self._trace("append", {"index": last, "entries": [(entry.term, entry.identity)]})
-        token = self._persist((Entries(last, (entry,)),))
-        self.unstored.append((token, last))
+        if not self.unsaved:
+            self.unsaved = self.log.last_index
+
+    def _save_own(self) -> None:
+        """Write what was appended and send it to the peers that have all before it."""
+        first, last = self.unsaved, self.log.last_index
+        self.unsaved = 0
+        entries = self.log.slice(first, last - first + 1)
+        self._trace("append", {"index": first, "entries": [(e.term, e.identity) for e in entries]})
+        self.unstored.append((self._persist((Entries(first, entries),)), last))
         for peer in self.peers:
-            if self.next[peer] == last:
-                self._replicate(peer)
+            if self.next[peer] == first:
+                while self.next[peer] <= last:
+                    self._replicate(peer)
 
     def _replicate(self, peer: str) -> None:
         """Send what ``peer`` lacks, and go on as if it had arrived: a rejection or a tick corrects that."""
@@ -371,8 +383,6 @@ class Raft:
         index = matches[self.quorum - 1]
         if index > self.commit and self._may_commit(index):
             self._commit_to(index)
-            if self.next_reads and not self.reads and self._may_read():
-                self._start_round()
 
     # --- applying (5.3) -----------------------------------------------------------------------------------
 
@@ -415,8 +425,6 @@ class Raft:
         for read in self.reads:
             self._answer(read.client, read.msg_id, self.machine.read(read.body), read.origin)
         self.reads = []
-        if self.next_reads:
-            self._start_round()
 
     def _on_heartbeat(self, src: str, m: Heartbeat) -> None:
         if m.term < self.term:
@@ -460,8 +468,6 @@ class Raft:
     def _serve(self, client: str, msg_id: int, body: dict[str, Any], origin: str | None) -> None:
         if self.machine.is_read(body):
             self.next_reads.append(PendingRead(client, msg_id, body, origin))
-            if not self.reads and self._may_read():
-                self._start_round()
         elif self._is_duplicate(client, msg_id):
             self._answer(client, msg_id, self._remembered(client, msg_id), origin)
         else:

@@ -1,4 +1,6 @@
-"""Raft's peer messages (Figure 2 of the paper; thesis section 6.4 for reads) and persisted records."""
+"""Raft's peer messages (Figure 2 of the paper; thesis section 6.4 for reads), reads that wait, and persisted
+records.
+"""
 
 from __future__ import annotations
 
@@ -83,6 +85,14 @@ class Forwarded(Message, frozen=True, tag="forward_ok", gc=False):
 RaftMessage: TypeAlias = (
     RequestVote | Vote | Append | Appended | Heartbeat | HeartbeatReply | Forward | Forwarded
 )
+
+
+class PendingRead(msgspec.Struct, frozen=True, gc=False):
+    client: str
+    msg_id: int
+    body: dict[str, Any]
+    origin: str | None
+    """the node that forwarded it, None when the client spoke to us"""
 
 
 class HardState(Record, frozen=True, tag="hard", gc=False):

@@ -1,0 +1,1 @@
+"""Peers that benchmarks measure beside us, and what they have in common."""
