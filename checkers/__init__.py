@@ -6,7 +6,8 @@
 
 | module | what |
 |---|---|
-| history, result, record | ops and their files; verdicts and anomalies; what a checker may look at |
+| history, result, record | ops; verdicts and anomalies; what a checker may look at |
+| formats | what histories are read from and written to: JSON, EDN, logs, columns |
 | well_formed | whether a history is one at all |
 | operations, words, faults | ops paired to operations; words for people; faults and phases of a history |
 | registry | every checker by name, and the door for those of other packages |
@@ -28,13 +29,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from checkers.formats import read as read_history
 from checkers.history import MalformedHistoryError, Op
-from checkers.history import read as read_history
 from checkers.record import Checker, Record, TraceEvent
 from checkers.registry import UnknownCheckerError, create, names
 from checkers.result import Anomaly, Result, merge
@@ -62,13 +63,14 @@ def check(
     model: str | None = None,
     **options: Any,
 ) -> Result:
-    """Judge a history: a path to a ``history.jsonl``, or ops.
+    """Judge a history: a path to a file in any of the formats of ``checkers.formats``, or ops.
 
     ``model`` and ``options`` go to the checker as ``record.options``. Raises MalformedHistoryError,
     UnknownCheckerError, OSError, and ValueError for a model or an option the checker does not know.
     """
     judge = create(checker) if isinstance(checker, str) else checker
-    ops = list(read_history(Path(history)) if isinstance(history, str | PathLike) else history)
+    found = read_history(Path(history)) if isinstance(history, str | PathLike) else history
+    ops = found if isinstance(found, Sequence) else list(found)
     if model is not None:
         options["model"] = model
     return judge.check(Record(ops, options=options))

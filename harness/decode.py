@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from harness.errors import UsageError, nearest
+from harness.errors import UsageError, nearest, one_line
 
 T = TypeVar("T")
 
@@ -40,13 +40,6 @@ WORDS = {
 _AT = re.compile(r"^(?P<what>.*?)(?: - at (?P<at>.*))?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
 _ENUM = re.compile(r"Invalid enum value (?P<value>.*)", re.DOTALL)
-_LINE_MAX = 300
-
-
-def one_line(text: str) -> str:
-    """``text`` without line breaks and control characters, cut to a terminal's patience."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return flat if len(flat) <= _LINE_MAX else flat[: _LINE_MAX - 3] + "..."
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

@@ -18,8 +18,7 @@ from msgspec.structs import replace
 
 from harness.cli.common import STYLES, say, say_error
 from harness.cli.replay import describe
-from harness.errors import HarnessError, UsageError, nearest
-from harness.gate import FAILED, INVALID, OK, USAGE
+from harness.errors import FAILED, INVALID, OK, USAGE, HarnessError, UsageError, nearest
 from harness.replay import replay
 from harness.run import Outcome, check_spec, execute
 from harness.spec import RunSpec

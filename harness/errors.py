@@ -11,6 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+OK, INVALID, UNKNOWN, USAGE, FAILED = 0, 1, 2, 254, 255
+"""exit codes; Jepsen's"""
+
+VERDICT_CODES = {"valid": OK, "invalid": INVALID, "unknown": UNKNOWN}
+
+_LINE_MAX = 300
+
 
 class UsageError(Exception):
     """Bad arguments, a bad campaign or input file. ``str(e)`` is one line."""
@@ -27,3 +34,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known are {', '.join(names)}" if names else "; none are known"
+
+
+def one_line(text: str) -> str:
+    """``text`` without line breaks and control characters, cut to a terminal's patience."""
+    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return flat if len(flat) <= _LINE_MAX else flat[: _LINE_MAX - 3] + "..."

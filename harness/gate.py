@@ -8,17 +8,13 @@ from typing import Annotated
 import msgspec
 
 from harness.entry import Entry, Figures, figures
+from harness.errors import FAILED, INVALID, OK, UNKNOWN, VERDICT_CODES
 from harness.hunt import hunts, told
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 LIMITS = ("max_recovery_s", "min_ok_fraction")
 """demands to which each run that must be valid is held by itself as well, by the checkers that know them"""
-
-OK, INVALID, UNKNOWN, USAGE, FAILED = 0, 1, 2, 254, 255
-"""exit codes; Jepsen's"""
-
-VERDICT_CODES = {"valid": OK, "invalid": INVALID, "unknown": UNKNOWN}
 
 
 class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

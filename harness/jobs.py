@@ -22,6 +22,7 @@ from harness.campaign import Keep, Planned
 from harness.entry import Bite, Entry, recovery_s, why
 from harness.errors import UsageError
 from harness.store import DROPPED, write_sums
+from harness.twin import TWIN
 from nodes.bugs import BUGS
 
 
@@ -72,7 +73,7 @@ def make(job: Job) -> Entry:
     if entry.kept:
         run_report(folder)
     else:
-        for name in DROPPED:
+        for name in (*DROPPED, TWIN):
             (folder / name).unlink(missing_ok=True)
     return entry
 

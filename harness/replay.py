@@ -16,8 +16,8 @@ from typing import Any, get_args
 import msgspec
 
 from checkers.result import Verdict
-from harness.decode import decode, load_yaml, one_line
-from harness.errors import UsageError
+from harness.decode import decode, load_yaml
+from harness.errors import UsageError, one_line
 from harness.spec import EnvName, RunSpec
 from harness.store import DROPPED, RUN_FILE, SUMS_FILE, Store, file_sha256, read_sums
 from nemeses.schedule import Schedule

@@ -24,9 +24,8 @@ from checkers.stepwise import Stepwise
 from checkers.well_formed import WellFormed
 from harness.audit import Attempts, Outcomes, Tally, uncovered, unhealed, unseen, vacuous
 from harness.caller import Caller
-from harness.decode import one_line
 from harness.environment import Cluster, Observer, capabilities, check_environment, drive_of
-from harness.errors import HarnessError, UsageError, nearest
+from harness.errors import HarnessError, UsageError, nearest, one_line
 from harness.interpreter import Interpreter
 from harness.ledger import Ledger
 from harness.nemesis import NemesisDriver, Triggers
@@ -37,6 +36,7 @@ from harness.spec import SECOND, RunSpec
 from harness.store import RUN_FILE, write_atomic
 from harness.streams import Streams
 from harness.tracefile import Elections, TraceFile
+from harness.twin import write_twin
 from nemeses import registry as nemeses
 from nemeses.schedule import Schedule, plan
 from nodes.bugs import BUGS
@@ -188,6 +188,7 @@ def execute(
     results = judge(planned.workload, record, monitors)
     trust(unseen(tally, trace_path, results))
     trust(uncovered(results, recorder.ops))
+    write_twin(folder)
     verdict = merge(results)
     summary = {
         "operations": sum(op.type == "invoke" for op in recorder.ops),

@@ -12,6 +12,8 @@ from checkers.formats._input import Input
 from checkers.formats._rows import Rows
 from checkers.history import Op
 from checkers.kernels import text, view
+from checkers.kernels.edn_ops import EdnParser
+from checkers.kernels.json_ops import JsonParser
 
 Slow = Callable[[Input, int, int, Rows], None]
 """take what is in ``data[begin:end]`` of an input as an op, or raise"""
@@ -21,22 +23,20 @@ class NotAnOpError(ValueError):
     """A map that is no op: what was expected."""
 
 
-def read_forms(path: Path, step: str, extent: str, slow: Slow) -> History:
-    """The ops of a file. ``step`` and ``extent`` name the parser's methods for this kind of text.
+def read_forms(path: Path, parser: JsonParser | EdnParser, slow: Slow) -> History:
+    """The ops of a file. ``slow`` takes those that ``parser`` leaves.
 
     Ops without a function are transactions, as in Elle's examples. Raises MalformedHistoryError and OSError.
     """
-    rows = Rows()
-    parser = rows.parser
+    rows = Rows(parser)
     parser.default_f = rows.string("txn")
-    take, end_of = getattr(parser, step), getattr(parser, extent)
     with path.open("rb", buffering=0) as file:
         source = Input(path, file)
         at = 0
         while source.more(at):
             rows.piece(source.size)
             parser.buffer(view(source.data), source.size)
-            while (status := take()) != 0:
+            while (status := parser.many()) != 0:
                 if status == text.FULL:
                     rows.widen(source.size)
                 elif status == text.ROOM:
@@ -44,7 +44,7 @@ def read_forms(path: Path, step: str, extent: str, slow: Slow) -> History:
                 elif status == text.BAD:
                     _bad(source, parser.at)
                 else:
-                    begin, end = parser.at, end_of(parser.at)
+                    begin, end = parser.at, parser.extent(parser.at)
                     if end < 0:
                         if source.ended:
                             source.fail(begin, "the file ends inside of this op")

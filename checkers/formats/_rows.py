@@ -46,8 +46,8 @@ _FIXED = {
 class Rows:
     """``parser`` writes into arrays of one piece; full ones are cut to size and kept."""
 
-    def __init__(self) -> None:
-        self.parser = text.Parser()
+    def __init__(self, parser: text.Parser | None = None) -> None:
+        self.parser = text.Parser() if parser is None else parser
         self._room = 0
         self._pool_room = 0
         self._fixed: dict[str, npt.NDArray[Any]] = {}

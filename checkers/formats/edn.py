@@ -20,11 +20,12 @@ from checkers.formats._input import Input
 from checkers.formats._keyed import keyed
 from checkers.formats._rows import Rows
 from checkers.history import MalformedHistoryError, Op
+from checkers.kernels.edn_ops import EdnParser
 
 
 def read(path: Path) -> History:
     """The history of a file of EDN. Raises MalformedHistoryError and OSError."""
-    return keyed(read_forms(path, "edn_forms", "edn_extent", take))
+    return keyed(read_forms(path, EdnParser(), take))
 
 
 def take(source: Input, begin: int, end: int, rows: Rows) -> None:

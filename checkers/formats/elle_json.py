@@ -20,6 +20,7 @@ from checkers.formats._keyed import keyed
 from checkers.formats._rows import Rows
 from checkers.formats.edn import uniform_keys
 from checkers.history import MalformedHistoryError
+from checkers.kernels.json_ops import JsonParser
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
@@ -30,7 +31,7 @@ _LIST = re.compile(rb'\s*\[\s*(\{\s*("|\})|\]|$)')
 
 def read(path: Path) -> History:
     """The history of a file. Raises MalformedHistoryError and OSError."""
-    return keyed(read_forms(path, "json_list", "json_extent", _take))
+    return keyed(read_forms(path, JsonParser(), _take))
 
 
 def _take(source: Input, begin: int, end: int, rows: Rows) -> None:

@@ -19,33 +19,34 @@ from checkers.formats._input import Input
 from checkers.formats._rows import Rows
 from checkers.history import MalformedHistoryError, Op
 from checkers.kernels import COMPILED, text, view
+from checkers.kernels.json_ops import JsonParser
 
 _decoder = msgspec.json.Decoder(Op)
 
 
 def read(path: Path) -> History:
     """The history of a file of ops as JSON lines. Raises MalformedHistoryError and OSError."""
-    rows = Rows()
+    parser = JsonParser()
+    rows = Rows(parser)
     with path.open("rb", buffering=0) as file:
         source = Input(path, file)
         at = 0
         while source.more(at):
-            at = _piece(source, rows)
+            at = _piece(source, rows, parser)
     return rows.history()
 
 
-def _piece(source: Input, rows: Rows, *, compiled: bool = COMPILED) -> int:
+def _piece(source: Input, rows: Rows, parser: JsonParser, *, compiled: bool = COMPILED) -> int:
     """Take all whole lines; the place behind them."""
     size = source.data.rfind(b"\n", 0, source.size) + 1
     if not size:
         return 0
-    parser = rows.parser
     rows.piece(size)
     # the byte behind the lines is put back after
     behind, source.data[size] = source.data[size], 0
     parser.buffer(view(source.data), size)
     while parser.at < size:
-        status = parser.json_lines() if compiled else None
+        status = parser.lines() if compiled else None
         if status == text.FULL:
             rows.widen(size)
         elif status != 0:

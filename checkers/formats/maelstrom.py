@@ -8,11 +8,12 @@ from checkers.columns import History
 from checkers.formats import edn
 from checkers.formats._forms import read_forms
 from checkers.formats._keyed import keyed
+from checkers.kernels.edn_ops import EdnParser
 
 
 def read(path: Path) -> History:
     """The history of a file. Raises MalformedHistoryError and OSError."""
-    return keyed(read_forms(path, "edn_forms", "edn_extent", edn.take), register=True)
+    return keyed(read_forms(path, EdnParser(), edn.take), register=True)
 
 
 def sniff(head: bytes) -> bool:

@@ -16,6 +16,7 @@ from checkers.formats._forms import read_forms
 from checkers.formats._input import Input
 from checkers.formats._rows import Rows
 from checkers.history import MalformedHistoryError, Op
+from checkers.kernels.edn_ops import EdnParser
 
 FUNCTIONS = ("get", "put", "append")
 _LINE = re.compile(
@@ -27,7 +28,7 @@ _HEAD = re.compile(rb"\s*\{:process \d+, :type :(invoke|ok), :f :(get|put|append
 
 def read(path: Path) -> History:
     """The history of a file. Raises MalformedHistoryError and OSError."""
-    history = read_forms(path, "edn_forms", "edn_extent", _take)
+    history = read_forms(path, EdnParser(), _take)
     odd = [f for f in history.fs if f not in FUNCTIONS]
     if odd:
         op = int((history.f == history.fs.index(odd[0])).argmax())

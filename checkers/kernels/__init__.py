@@ -11,6 +11,7 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 |---|---|
 | dense | equal values get equal small numbers |
 | pairing | invocations and their completions |
+| text, json_ops, edn_ops | ops from bytes of JSON and EDN into columns |
 """
 
 from __future__ import annotations

@@ -15,28 +15,48 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import typer
 
-from harness.cli import bugs, catalogue, check, once, replay, report, run
 from harness.cli.common import DEFAULT_STORE, say_error
-from harness.decode import one_line
-from harness.errors import HarnessError, UsageError
-from harness.gate import FAILED, USAGE
+from harness.errors import FAILED, USAGE, HarnessError, UsageError, one_line
 from harness.store import utc_now, write_atomic
 
-app = typer.Typer(
-    name="splitbrain",
-    help="Find out whether a distributed system keeps its promises while things break.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad arguments or file, 255 splitbrain failed.",
-)
-for module in (run, once, replay, check, report, bugs, catalogue):
-    module.register(app)
+# command -> its module, in the order in which help lists them
+COMMANDS = {
+    "run": "run",
+    "test": "once",
+    "replay": "replay",
+    "check": "check",
+    "export": "export",
+    "report": "report",
+    "bugs": "bugs",
+    "list": "catalogue",
+}
+
+
+def app_of(argv: Sequence[str]) -> typer.Typer:
+    """The command line with the command that is asked for, or with all where none of ours is: one command needs none
+    of the others' imports.
+    """
+    app = typer.Typer(
+        name="splitbrain",
+        help="Find out whether a distributed system keeps its promises while things break.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog="Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad arguments or file, 255 splitbrain failed.",
+    )
+    # with a callback even one command alone has to be named
+    app.callback()(lambda: None)
+    asked = COMMANDS.get(argv[0]) if argv else None
+    for module in dict.fromkeys(COMMANDS.values()) if asked is None else (asked,):
+        import_module(f"harness.cli.{module}").register(app)
+    return app
+
 
 PARSER_INTERRUPTED = 130
 """what newer versions of the command line's parser make of ctrl-C; no command of ours returns it"""
@@ -60,7 +80,7 @@ def _run(argv: list[str]) -> int:
         say_error("no command given; see splitbrain --help")
         return USAGE
     try:
-        code = app(args=argv, prog_name="splitbrain", standalone_mode=False)
+        code = app_of(argv)(args=argv, prog_name="splitbrain", standalone_mode=False)
         sys.stdout.flush()
         if code == PARSER_INTERRUPTED:
             raise KeyboardInterrupt  # noqa: TRY301 (one place says it)

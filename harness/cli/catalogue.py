@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.common import say
-from harness.errors import UsageError, nearest
-from harness.gate import FAILED
+from harness.errors import FAILED, UsageError, nearest
 
 Rows = list[tuple[str, ...]]
 

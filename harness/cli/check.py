@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 import typer
 
 from checkers import registry
-from checkers.history import NEMESIS, Op
+from checkers.columns import INVOKE, NEMESIS, History
+from checkers.formats import AUTO
 from checkers.record import Record
 from checkers.result import Result, merge
 from harness.cli.common import say, say_results
-from harness.cli.histories import AUTO, FORMATS, load
-from harness.errors import UsageError, nearest
-from harness.gate import VERDICT_CODES
+from harness.cli.histories import FORMATS, load
+from harness.errors import VERDICT_CODES, UsageError, nearest
 from harness.store import RUN_FILE
 
 BESIDE = frozenset(
@@ -47,6 +48,9 @@ TELLING = (
     ("write", "register"),
     ("read", "register"),
 )
+
+# what clients do -> the sequential model it is, where no workload has such clients
+MODELLED = (("acquire", "mutex"), ("append", "append-kv"), ("put", "append-kv"))
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +80,10 @@ def check(
             raise UsageError(f"check: {flag}: expected more than 0, got {value:g}")
     by_model = None if model is None else checker_of_model(model)
     path, ops = load(history, format)
+    loaded = time.perf_counter()
+    if model is None and workload is None:
+        model = model_of(ops)
+        by_model = None if model is None else checker_of_model(model)
     names = (by_model,) if by_model else checkers_of(workload or workload_of(history, path, ops), ops)
     options: dict[str, Any] = {"model": model, "budget_s": budget_s, "budget_mb": budget_mb, "engine": engine}
     record = Record(ops, options={k: v for k, v in options.items() if v is not None})
@@ -84,23 +92,38 @@ def check(
     except (ValueError, registry.UnknownCheckerError) as e:
         raise UsageError(f"{path}: {' '.join(str(e).split())}") from e
     verdict = merge(results)
-    operations = sum(op.type == "invoke" and op.process != NEMESIS for op in ops)
-    elapsed = time.perf_counter() - started
+    operations = int(((ops.type == INVOKE) & (ops.process != NEMESIS)).sum())
+    ended = time.perf_counter()
     if json:
-        sys.stdout.write(as_json(results, operations, elapsed) + "\n")
+        times = {"elapsed_s": ended - started, "load_s": loaded - started, "check_s": ended - loaded}
+        sys.stdout.write(as_json(results, operations, times) + "\n")
     else:
-        say(f"{path}: {operations:,} operations, checked by {', '.join(names)}")
+        seconds = f"loaded in {loaded - started:.2f} s, checked in {ended - loaded:.2f} s"
+        say(f"{path}: {operations:,} operations, checked by {', '.join(names)}; {seconds}")
         say_results(verdict, results)
     return VERDICT_CODES[verdict]
 
 
-def workload_of(history: Path, path: Path, ops: Sequence[Op]) -> str:
+def functions(ops: History) -> set[str]:
+    """What clients do."""
+    return {ops.fs[code] for code in np.flatnonzero(np.bincount(ops.f[ops.process != NEMESIS])).tolist()}
+
+
+def model_of(ops: History) -> str | None:
+    """The model that the clients' functions tell of, where it is known."""
+    from checkers.models import MODELS  # noqa: PLC0415
+
+    seen = functions(ops)
+    return next((model for f, model in MODELLED if f in seen and model in MODELS), None)
+
+
+def workload_of(history: Path, path: Path, ops: History) -> str:
     """What clients did: as the run's own file says, else by the functions in the history."""
     if history.is_dir() and (history / RUN_FILE).is_file():
         from harness.replay import load_spec  # noqa: PLC0415 (a history alone needs no run)
 
         return load_spec(history)[0].workload
-    seen = {op.f for op in ops if op.process != NEMESIS}
+    seen = functions(ops)
     for f, workload in TELLING:
         if f in seen:
             return workload
@@ -110,7 +133,7 @@ def workload_of(history: Path, path: Path, ops: Sequence[Op]) -> str:
     )
 
 
-def checkers_of(workload: str, ops: Sequence[Op]) -> tuple[str, ...]:
+def checkers_of(workload: str, ops: History) -> tuple[str, ...]:
     """The checkers of a workload that a history alone can answer, or the one checker of that name.
 
     Convergence needs marked final reads.
@@ -123,7 +146,8 @@ def checkers_of(workload: str, ops: Sequence[Op]) -> tuple[str, ...]:
         names = workloads.get(workload).checkers
     except ValueError as e:
         raise UsageError(f"check: --workload: {e}") from e
-    final = any(op.process == NEMESIS and op.f == "phase" and op.value == {"name": "final"} for op in ops)
+    marks = np.flatnonzero((ops.process == NEMESIS) & (ops.f == ops.code_of("phase"))).tolist()
+    final = any(ops[at].value == {"name": "final"} for at in marks)
     return tuple(n for n in names if n not in BESIDE and (final or n != "convergence"))
 
 
@@ -137,7 +161,7 @@ def checker_of_model(name: str) -> str:
     return "linearizability" if name in MODELS else "list-append"
 
 
-def as_json(results: Sequence[Result], operations: int, elapsed_s: float) -> str:
+def as_json(results: Sequence[Result], operations: int, times: dict[str, float]) -> str:
     """The object of ``--json``, on one line."""
     valid = {"valid": True, "invalid": False, "unknown": "unknown"}[merge(results)]
     # kilobytes on Linux, bytes on macOS
@@ -153,7 +177,7 @@ def as_json(results: Sequence[Result], operations: int, elapsed_s: float) -> str
         "operations": operations,
         "anomalies": anomalies,
         "why": "; ".join(r.why for r in results if r.why and (valid is True or r.verdict != "valid")),
-        "elapsed_s": round(elapsed_s, 6),
+        **{name: round(seconds, 6) for name, seconds in times.items()},
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),
     }
     return msgspec.json.encode(data).decode()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from checkers.result import Result, Verdict
 from harness.errors import UsageError
 from harness.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 DEFAULT_STORE = "store"
 
@@ -28,10 +30,17 @@ STYLES: dict[Verdict, str] = {"valid": "bold green", "invalid": "bold red", "unk
 
 def console() -> Console:
     """Standard output; colours on a terminal only, and no line of ours is broken at its edge."""
+    from rich.console import Console  # noqa: PLC0415 (its import costs as much as a small history's verdict)
+
     return Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def say(text: str = "", style: str | None = None) -> None:
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+        sys.stdout.write(f"{text}\n")
+        return
+    from rich.text import Text  # noqa: PLC0415
+
     console().print(Text(text, style=style or ""))
 
 

@@ -1,48 +1,28 @@
-"""A history from a file, in any of the formats that are read."""
+"""A history from a file, in any of the formats that are read, or from a run's folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from checkers import edn
-from checkers.history import MalformedHistoryError, Op, read
+from checkers import formats
+from checkers.columns import History
+from checkers.history import MalformedHistoryError
 from harness.errors import UsageError
+from harness.twin import HISTORY, TWIN, read_run
 
-AUTO = "auto"
-
-READERS: dict[str, Callable[[Path], Iterable[Op]]] = {
-    "jsonl": read,
-    "edn": edn.read,
-    "jepsen-log": edn.read_log,
-}
-FORMATS = (AUTO, *READERS)
-
-HEAD_BYTES = 4096
+FORMATS = (formats.AUTO, *formats.NAMES)
 
 
-def format_of(path: Path) -> str:
-    """By the first character that is not blank, JSON's objects and EDN's maps differing in the second.
-
-    Raises OSError.
-    """
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES).lstrip()
-    if head[:1] == b"{":
-        return "jsonl" if head[1:].lstrip()[:1] in (b'"', b"}", b"") else "edn"
-    if head[:1] in (b"[", b"(", b";", b"#"):
-        return "edn"
-    return "jepsen-log" if b"INFO" in head else "jsonl"
-
-
-def load(history: Path, form: str = AUTO) -> tuple[Path, list[Op]]:
-    """The ops of a history, or of the one in a run's folder, and where they are. UsageError in one line."""
-    path = history / "history.jsonl" if history.is_dir() else history
+def load(history: Path, form: str = formats.AUTO) -> tuple[Path, History]:
+    """A history, or the one in a run's folder, and where it is. UsageError in one line."""
+    path = history / HISTORY if history.is_dir() else history
     try:
-        return path, list(READERS[format_of(path) if form == AUTO else form](path))
+        if history.is_dir() and form == formats.AUTO:
+            return path, read_run(history)
+        if history.is_dir() and form == "columns":
+            path = history / TWIN
+        return path, formats.read(path, form)
     except OSError as e:
         raise UsageError(f"{path}: {(e.strerror or str(e)).lower()}; expected a history") from e
     except MalformedHistoryError as e:
         raise UsageError(" ".join(str(e).split())) from e
-    except UnicodeDecodeError as e:
-        raise UsageError(f"{path}: not UTF-8 text; expected a history") from e

@@ -14,8 +14,7 @@ import yaml
 
 from harness.cli.common import DEFAULT_STORE, StoreOption, console, open_store, say, say_results
 from harness.decode import decode
-from harness.errors import UsageError, nearest
-from harness.gate import VERDICT_CODES
+from harness.errors import VERDICT_CODES, UsageError, nearest
 from harness.spec import SECOND, EnvName, RunSpec
 from harness.store import slug
 

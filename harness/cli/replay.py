@@ -9,8 +9,7 @@ import typer
 
 from harness.cli.common import DEFAULT_STORE, STYLES, StoreOption, open_store, say
 from harness.conduct import read_state
-from harness.errors import UsageError
-from harness.gate import FAILED, VERDICT_CODES
+from harness.errors import FAILED, VERDICT_CODES, UsageError
 from harness.replay import Difference, Replayed
 from harness.replay import replay as again
 from harness.store import RUN_FILE, Store

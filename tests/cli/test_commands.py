@@ -70,7 +70,9 @@ def test_check_of_a_history_alone(call: Call) -> None:
     assert called.code == 0, called
     assert called.out.count("\n") == 1
     data = json.loads(called.out)
-    assert list(data) == ["valid", "checker", "operations", "anomalies", "why", "elapsed_s", "peak_mb"]
+    times = ["elapsed_s", "load_s", "check_s"]
+    assert list(data) == ["valid", "checker", "operations", "anomalies", "why", *times, "peak_mb"]
+    assert abs(data["load_s"] + data["check_s"] - data["elapsed_s"]) < 1e-5
     assert (data["valid"], data["checker"], data["anomalies"]) == (True, "linearizability", [])
     assert data["operations"] == json.loads((folder / "results.json").read_bytes())["summary"]["operations"]
     assert call("check", str(folder)).code == 0
