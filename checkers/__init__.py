@@ -18,7 +18,8 @@
 | bank, adya_g2 | what transactions must keep: a total, a predicate |
 | queues, counters, locks | what goes in comes out; sums that a read may show; holders and fencing tokens |
 | running | what all that judge op by op have in common |
-| convergence | replicas agree after the last heal |
+| convergence, crdt, crdt_merges | replicas agree after the last heal, in time, on the merge of all updates |
+| watch, leases | every change once and in order; one holder at a time and nothing after it |
 | raft_invariants, elections | Raft's safety properties on every trace event; whether elections settle |
 | agreement, state_divergence | one log on all replicas, and one state after it |
 | progress, startup | operations succeed again after a heal, nodes that are started come to work |

@@ -28,8 +28,10 @@ BUILT_IN: dict[str, str] = {
     "causal-reverse": "checkers.causal_reverse:CausalReverse",
     "convergence": "checkers.convergence:Convergence",
     "counter": "checkers.counters:Counter",
+    "crdt": "checkers.crdt:Crdt",
     "echo": "checkers.echo:Echo",
     "elections": "checkers.elections:Elections",
+    "leases": "checkers.leases:Leases",
     "linearizability": "checkers.linearizability:Linearizability",
     "list-append": "checkers.list_append:ListAppend",
     "lock": "checkers.locks:Lock",
@@ -47,6 +49,7 @@ BUILT_IN: dict[str, str] = {
     "stats": "checkers.stats:Stats",
     "total-queue": "checkers.queues:TotalQueue",
     "unique-ids": "checkers.echo:UniqueIds",
+    "watch": "checkers.watch:Watch",
     "well-formed": "checkers.well_formed:WellFormed",
 }
 """name -> ``module:factory``, imported when asked for"""
@@ -57,8 +60,11 @@ ONLINE: dict[str, str] = {
     "bank": "checkers.bank:Bank",
     "causal-register": "checkers.causal_register:CausalRegister",
     "causal-reverse": "checkers.causal_reverse:CausalReverse",
+    "convergence": "checkers.convergence:Convergence",
     "counter": "checkers.counters:Counter",
+    "crdt": "checkers.crdt:Crdt",
     "elections": "checkers.elections:Elections",
+    "leases": "checkers.leases:Leases",
     "lock": "checkers.locks:Lock",
     "long-fork": "checkers.long_fork:LongFork",
     "monotonic": "checkers.monotonic:Monotonic",
@@ -71,6 +77,7 @@ ONLINE: dict[str, str] = {
     "startup": "checkers.startup:Startup",
     "state-divergence": "checkers.state_divergence:StateDivergence",
     "total-queue": "checkers.queues:TotalQueue",
+    "watch": "checkers.watch:Watch",
 }
 """name -> ``module:factory`` of checkers that can also judge while a run goes on (checkers/online.py); the factory
 takes the options of the record"""

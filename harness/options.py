@@ -25,7 +25,7 @@ CLIENTS_MAX = 10_000
 
 NUMBERS = (
     "max_recovery_s", "min_ok_fraction", "budget_s", "budget_mb", "settle_s", "leader_changes_max", "terms_max",
-    "startup_s", "panics_max",
+    "startup_s", "panics_max", "max_convergence_s",
 )  # fmt: skip
 """options of checkers that are numbers"""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkers import registry
+from checkers import registry, selftest
 from checkers.history import Op
 from checkers.record import Record, TraceEvent
 from checkers.requests import resolved
@@ -97,3 +97,64 @@ def test_every_prefix_gets_the_verdict_of_the_whole_record(name: str, drawn: lis
         assert online.verdict() == batch.verdict
         # what is called final is a violation, and what violates stays one
         assert not online.violated() or batch.verdict == "invalid"
+
+
+def prefixes(name: str, ops: list[Op], options: dict[str, Any]) -> set[str]:
+    """Holds what is said step by step against the batch; the verdicts on the way."""
+    online = registry.online(name, options)
+    assert online is not None
+    verdicts = set()
+    for upto, op in enumerate(ops, 1):
+        online.observe(op)
+        batch = registry.create(name).check(Record(ops[:upto], options=options))
+        assert online.result() == batch
+        assert online.verdict() == batch.verdict
+        assert not online.violated() or batch.verdict == "invalid"
+        verdicts.add(batch.verdict)
+    return verdicts
+
+
+@pytest.mark.parametrize("name", ["convergence", "crdt", "leases", "progress", "watch"])
+def test_every_prefix_of_the_pairs_gets_the_verdict_of_the_whole(name: str) -> None:
+    seen: set[str] = set()
+    for case in selftest.cases(name):
+        for one in selftest.records(case):
+            seen |= prefixes(name, list(one.history), one.options)
+    assert seen == {"valid", "invalid", "unknown"}
+
+
+deeds = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "remove", "read", "read", "fault", "final"]),
+        small,
+        small,
+        st.integers(0, 600),
+    ),
+    max_size=24,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("convergence", {"max_convergence_s": 0.5}), ("crdt", {"crdt": "or-set"})]
+)
+@settings(max_examples=60, deadline=None)
+@given(drawn=deeds)
+def test_every_prefix_of_sets_gets_the_verdict_of_the_whole(
+    name: str, options: dict[str, Any], drawn: list[Any]
+) -> None:
+    h = History()
+    now = faults = 0
+    for f, node, value, gap in drawn:
+        now += gap
+        if f == "final":
+            h.phase("final", at_ms=now)
+        elif f == "fault":
+            h.nemesis("kill", {"fault": faults // 2, "phase": ("start", "stop")[faults % 2]}, at_ms=now)
+            faults += 1
+        elif value == 3:
+            h.invoke(100 + len(h.ops), f, 0, at_ms=now)  # never completed
+        else:
+            h.invoke(node, f, value, at_ms=now)
+            h.ok(node, f, list(range(value)) if f == "read" else None)
+            now += 1
+    prefixes(name, h.ops, options)
