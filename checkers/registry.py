@@ -74,9 +74,11 @@ ONLINE: dict[str, str] = {
     "raft-invariants": "checkers.raft_invariants:RaftInvariants",
     "sessions": "checkers.sessions:Sessions",
     "set": "checkers.set_final:FinalSet",
+    "set-full": "checkers.sets:OnlineSetFull",
     "startup": "checkers.startup:Startup",
     "state-divergence": "checkers.state_divergence:StateDivergence",
     "total-queue": "checkers.queues:TotalQueue",
+    "unique-ids": "checkers.echo:OnlineUniqueIds",
     "watch": "checkers.watch:Watch",
 }
 """name -> ``module:factory`` of checkers that can also judge while a run goes on (checkers/online.py); the factory

@@ -10,6 +10,7 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 | module | what |
 |---|---|
 | dense | equal values get equal small numbers |
+| memberships | reads that had an element first and last |
 | pairing | invocations and their completions |
 | text, json_ops, edn_ops | ops from bytes of JSON and EDN into columns |
 """

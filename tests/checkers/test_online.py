@@ -30,8 +30,13 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("sessions", "list", {}),
     ("sessions", "register", {"version_order": "value", "guarantees": ["monotonic-reads"]}),
     ("set", "g-set", {}),
+    ("set-full", "g-set", {}),
+    ("set-full", "g-set", {"linearizable": True}),
+    ("set-full", "set", {}),
+    ("set-full", "set", {"linearizable": True}),
     ("total-queue", "queue", {}),
     ("total-queue", "queue", {"drained": True, "at_least_once": True}),
+    ("unique-ids", "ids", {}),
 ]
 
 
