@@ -7,11 +7,12 @@
 
 Inputs are made from a seed (benchmarks/histories.py) and are the same on any machine; those named after files come
 from ``--corpora``. Each measurement is a process of its own: loading the file, then checking it (median of
-``--repeat``), nothing being precomputed in loading; what a violation's witness takes is in the check. ``process`` is the whole
-command, from the JSON lines and from the columnar file.
+``--repeat``), nothing being precomputed in loading; what a violation's witness takes is in the check. ``process``
+is the whole command, from the JSON lines and from the columnar file. Last come the families that are hard for a search:
+how much longer each takes when it is twice as long.
 
 A peer prints one JSON object: ``{"valid": true | false | "unknown", "check_s": seconds, "load_s": seconds}``; no answer
-within ``--timeout`` seconds counts as unknown. It gets the columnless file: JSON lines of ours, or the corpus' own.
+within ``--timeout`` seconds counts as unknown. It gets JSON lines of ours, or the corpus' own file.
 """
 
 from __future__ import annotations
@@ -27,15 +28,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import histories
+from checkers.formats import read, write
 
 from checkers import npz
 from checkers.columns import History
-from checkers.formats import read, write
+from checkers.linearizability import Linearizability
+from checkers.record import Record
 
 HERE = Path(__file__).resolve()
 VERDICTS = {"valid": True, "invalid": False, "unknown": "unknown"}
@@ -51,6 +56,7 @@ class Input:
     valid: bool | None = True
     files: str = ""
     processes: bool = False
+    family: str = ""
 
 
 def sized(ops: int) -> str:
@@ -60,67 +66,43 @@ def sized(ops: int) -> str:
 def inputs(largest: int) -> list[Input]:
     sizes = [n for n in (1_000, 10_000, 100_000, 1_000_000) if n <= largest]
     some = min(10_000, largest)
-    found = [
-        Input("kv c50-ok, by key", model="append-kv", files="porcupine-kv/c50-ok*"),
-        Input("kv c10-ok", model="append-kv", files="porcupine-kv/c10-ok*"),
-        Input("102 etcd logs", files="porcupine-etcd/*.log", valid=None),
-    ]
-    for n in sizes:
-        found.append(
-            Input(f"register, {sized(n)}", lambda n=n: histories.register(n), processes=n == 1_000_000)
-        )
-    found.append(
-        Input(
-            f"register, {sized(largest)}, stale read",
-            lambda: histories.register(largest, stale=True),
-            valid=False,
-        )
-    )
-    for percent in (1, 10):
-        for stale in (False, True):
-            tail = ", stale read" if stale else ""
-            found.append(
-                Input(
-                    f"register, {sized(some)}, {percent} % crashed{tail}",
-                    lambda p=percent, s=stale: histories.register(some, crashed_ppm=p * 10_000, stale=s),
-                    valid=not stale,
-                )
-            )
-    for c in (20, 50, 100):
-        found.append(
-            Input(f"register, {sized(some)}, {c} processes", lambda c=c: histories.register(some, c))
-        )
-    found.append(
-        Input(
-            f"kv, {sized(largest)}, 1,000 keys",
-            lambda: histories.register(largest, keys=1_000),
-            processes=largest == 1_000_000,
-        )
-    )
-    for c in (5, 10, 20):
-        found.append(
+    reg = histories.register
+    return [
+        Input("kv c50-ok, by key", model="append-kv", files="c50-ok.txt"),
+        Input("kv c10-ok", model="append-kv", files="c10-ok.txt"),
+        Input("102 etcd logs", files="etcd_*.log", valid=None),
+        *(Input(f"register, {sized(n)}", partial(reg, n), processes=n == sizes[-1]) for n in sizes),
+        Input(f"register, {sized(largest)}, stale read", partial(reg, largest, stale=True), valid=False),
+        *(
             Input(
-                f"cas over 5 values, {sized(some)}, {c} processes",
-                lambda c=c: histories.register(some, c, values=5, cas=True),
+                f"register, {sized(some)}, {percent} % crashed{', stale read' * stale}",
+                partial(reg, some, crashed_ppm=percent * 10_000, stale=stale),
+                valid=not stale,
             )
-        )
-        found.append(
+            for percent in (1, 10)
+            for stale in (False, True)
+        ),
+        *(Input(f"register, {sized(some)}, {c} processes", partial(reg, some, c)) for c in (20, 50, 100)),
+        Input(f"kv, {sized(largest)}, 1,000 keys", partial(reg, largest, keys=1_000), processes=True),
+        *(
             Input(
-                f"cas over 5 values, {sized(some)}, {c} processes, stale read",
-                lambda c=c: histories.register(some, c, values=5, cas=True, stale=True),
-                valid=None,
+                f"cas over 5 values, {sized(some)}, {c} processes{', stale read' * stale}",
+                partial(reg, some, c, values=5, cas=True, stale=stale),
+                valid=None if stale else True,
             )
-        )
-    found.append(
+            for c in (5, 10, 20)
+            for stale in (False, True)
+        ),
         Input(
             f"cas over 5 values, {sized(largest)}, 5 processes, 0.1 % crashed",
-            lambda: histories.register(largest, 5, values=5, cas=True, crashed_ppm=1_000),
-        )
-    )
-    for family, make in histories.FAMILIES.items():
-        for n in doubling(largest):
-            found.append(Input(f"{family}, {n}", lambda m=make, n=n: m(n)))
-    return found
+            partial(reg, largest, 5, values=5, cas=True, crashed_ppm=1_000),
+        ),
+        *(
+            Input(f"{family}, {n:,}", partial(make, n), family=family)
+            for family, make in histories.FAMILIES.items()
+            for n in doubling(largest)
+        ),
+    ]
 
 
 def doubling(largest: int) -> list[int]:
@@ -145,9 +127,6 @@ def write_all(case: Input, folder: Path) -> Path:
 
 def measure(paths: list[Path], model: str, repeat: int) -> dict[str, Any]:
     """In this process: seconds to load and to check all of the files."""
-    from checkers.linearizability import Linearizability
-    from checkers.record import Record
-
     start = time.perf_counter()
     loaded = [read(path) for path in paths]
     load_s = time.perf_counter() - start
@@ -208,13 +187,15 @@ def verdict_of(valid: list[Any]) -> str:
     return f"{valid.count(True)} valid, {valid.count(False)} invalid, {valid.count('unknown')} unknown"
 
 
-def row(case: Input, paths: list[Path], args: argparse.Namespace) -> bool:
+def row(case: Input, paths: list[Path], args: argparse.Namespace, took: dict[str, list[float]]) -> bool:
     """Measure and print one input; false where a verdict is not what it must be."""
     mine = ours(paths, case.model, args.repeat, args.timeout)
     line = (
         f"{case.name:<58} {mine['operations']:>9,} ops  load {mine['load_s']:7.3f}  check {mine['check_s']:8.4f} s"
         f"  {mine['peak_mb']:6.0f} MB  {verdict_of(mine['valid'])}  {'+'.join(mine['engines'])}"
     )
+    if case.family:
+        took.setdefault(case.family, []).append(mine["check_s"])
     good = case.valid is None or mine["valid"] == [case.valid] * len(paths)
     good = good and "unknown" not in mine["valid"]
     if not good:
@@ -226,7 +207,8 @@ def row(case: Input, paths: list[Path], args: argparse.Namespace) -> bool:
         line += f"  | peer {other['check_s']:8.3f} s {verdict_of(other['valid'])}"
         line += f"  ratio {other['check_s'] / mine['check_s']:8.1f}x" + ("" if agree else "  DISAGREE")
     if case.processes:
-        line += f"  | process {whole(paths[0]):.2f} s from JSON lines, {whole(paths[0].with_suffix('.npz')):.2f} s columnar"
+        lines, columns = whole(paths[0]), whole(paths[0].with_suffix(".npz"))
+        line += f"  | process {lines:.2f} s from JSON lines, {columns:.2f} s columnar"
     print(line, flush=True)
     return good
 
@@ -254,22 +236,26 @@ def main() -> int:
         return 0
     chosen = [case for case in inputs(args.ops) if fnmatch(case.name, args.only) or args.only in case.name]
     good = True
+    took: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for case in chosen:
             if case.make is None:
-                paths = sorted(args.corpora.glob(case.files))
+                paths = sorted(args.corpora.rglob(case.files))
                 if not paths:
                     print(f"{case.name:<58} left out: no {case.files} in {args.corpora}")
                 elif not args.write:
-                    good = row(case, paths, args) and good
+                    good = row(case, paths, args, took) and good
                 continue
             path = write_all(case, args.write or Path(scratch))
             if args.write:
                 print(path)
                 continue
-            good = row(case, [path], args) and good
+            good = row(case, [path], args, took) and good
             path.unlink()
             path.with_suffix(".npz").unlink()
+    for family, seconds in took.items():
+        growth = " ".join(f"{b / a:.2f}" for a, b in pairwise(seconds))
+        print(f"{family}: per doubling x {growth}")
     return 0 if good else 1
 
 

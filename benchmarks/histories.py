@@ -1,7 +1,7 @@
 """Histories for benchmarks, made from a seed with integers only: the same file on any machine.
 
-A made-up cluster serves ``processes`` clients; each operation takes effect at one moment between its beginning and its
-end, so the history is linearizable until ``stale`` spoils one read. Sizes count operations.
+A made-up cluster serves ``processes`` clients; each operation takes effect at one moment between its beginning and
+its end, so the history is linearizable until ``stale`` spoils one read. Sizes count operations.
 """
 
 from __future__ import annotations
@@ -185,8 +185,9 @@ def cas_chain(operations: int, seed: int = 1) -> History:
 
 
 def nested(operations: int, seed: int = 1) -> History:
-    """Operations inside of operations: each begins later and ends earlier than the one before; every second reads what
-    the one around it writes.
+    """Operations inside of operations: each begins later and ends earlier than the one before.
+
+    Every second one reads what the one around it writes.
     """
     made = _timed(operations, operations, seed)
     numbers = np.arange(operations, dtype=np.int64)
