@@ -8,11 +8,11 @@
 Inputs are made from a seed (benchmarks/histories.py) and are the same on any machine; those named after files come
 from ``--corpora``. Each measurement is a process of its own: loading the file, then checking it (median of
 ``--repeat``), nothing being precomputed in loading; what a violation's witness takes is in the check. ``process``
-is the whole command, from the JSON lines and from the columnar file. Last come the families that are hard for a search:
-how much longer each takes when it is twice as long.
+is the whole command, from the JSON lines and from the columnar file. Last come families that are hard for a
+search: how much longer each takes when it is twice as long.
 
 A peer prints one JSON object: ``{"valid": true | false | "unknown", "check_s": seconds, "load_s": seconds}``; no answer
-within ``--timeout`` seconds counts as unknown. It gets JSON lines of ours, or the corpus' own file.
+in ``--timeout`` seconds counts as unknown. It gets JSON lines of ours, or the corpus' own file.
 """
 
 from __future__ import annotations
