@@ -11,8 +11,8 @@ from ``--corpora``. Each measurement is a process of its own: loading the file, 
 is the whole command, from the JSON lines and from the columnar file. Last come families that are hard for a
 search: how much longer each takes when it is twice as long.
 
-A peer prints one JSON object: ``{"valid": true | false | "unknown", "check_s": seconds, "load_s": seconds}``; no answer
-in ``--timeout`` seconds counts as unknown. It gets JSON lines of ours, or the corpus' own file.
+A peer prints one JSON object: ``{"valid": true | false | "unknown", "check_s": seconds, "load_s": seconds}``; no
+answer in ``--timeout`` seconds counts as unknown. It gets JSON lines of ours, or the corpus' own file.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from statistics import median
 from typing import Any
 
 import histories
-from checkers.formats import read, write
 
 from checkers import npz
 from checkers.columns import History
+from checkers.formats import read, write
 from checkers.linearizability import Linearizability
 from checkers.record import Record
 
