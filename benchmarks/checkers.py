@@ -34,15 +34,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import histories
-
-from checkers import npz
-from checkers.columns import History
-from checkers.formats import read, write
-from checkers.linearizability import Linearizability
-from checkers.record import Record
-
 HERE = Path(__file__).resolve()
+sys.path[0] = str(HERE.parents[1])  # this file is called as the package is
+
+from benchmarks import histories  # noqa: E402
+from checkers import npz  # noqa: E402
+from checkers.columns import History  # noqa: E402
+from checkers.formats import read, write  # noqa: E402
+from checkers.linearizability import Linearizability  # noqa: E402
+from checkers.record import Record  # noqa: E402
+
 VERDICTS = {"valid": True, "invalid": False, "unknown": "unknown"}
 
 
