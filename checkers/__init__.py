@@ -12,7 +12,7 @@
 | operations, words, faults | ops paired to operations; words for people; faults and phases of a history |
 | registry | every checker by name, and the door for those of other packages |
 | linearizability, models | one total order that explains every key, for any sequential model |
-| list_append, txn_* | cycles and other anomalies of transactions of appends and reads |
+| list_append, txn | cycles and other anomalies of transactions of appends and reads |
 | sets, set_final | elements lost, stale or made up: g-set and broadcast; what the last read must have |
 | sessions, causal, causal_reverse, causal_register, long_fork, monotonic | guarantees weaker than serializability |
 | bank, adya_g2 | what transactions must keep: a total, a predicate |

@@ -1,31 +1,36 @@
 """Transactions of list appends and reads ("list-append"), after Elle (Kingsbury and Alvaro, VLDB 2020).
 
-| module | what |
-|---|---|
-| txn_history | transactions from ops; the order of versions of each key |
-| txn_graph | edges ww, wr, rw, process and real time; components that have cycles |
-| txn_models | which anomalies a consistency model forbids |
-| txn_cycles | the shortest cycle of each kind |
-| txn_words | all of it in words |
+A million of them take seconds: see checkers/txn. The options: ``model``, a consistency model of
+checkers/txn/models.py (default strict-serializable).
 
-The options: ``model``, a consistency model of txn_models (default strict-serializable).
+Reported, and not reported again by another name:
+
+- an aborted element under a committed one is a dirty-update, else, where it was read, G1a;
+- a read of elements that nobody appended, that are there twice, or that were aborted, is not also incompatible-order;
+- a lost update, and a read in the middle of a transaction (G1b), are not also the cycles that they make by
+themselves;
+- of cycles: see checkers/txn/cycles.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from typing import Any
 
-from checkers.record import Record
-from checkers.result import Anomaly, Result
-from checkers.txn_cycles import search
-from checkers.txn_graph import build
-from checkers.txn_history import FAIL, OK, Read, Transactions, Versions, transactions, versions
-from checkers.txn_models import DEFAULT, FORBIDDEN, known
-from checkers.txn_words import Teller, describe, shown
+import numpy as np
 
-KEPT_MAX = 8
-"""anomalies kept of each type; the rest are counted"""
+from checkers.columns import FAIL, Int32, columnar
+from checkers.kernels import lists as kernel
+from checkers.kernels import view
+from checkers.record import Record
+from checkers.result import Result
+from checkers.txn.cycles import search
+from checkers.txn.graph import build
+from checkers.txn.list_reasons import ListReasons
+from checkers.txn.lists import CONTRADICTS, GARBAGE, TWICE, Lists, edges, versions
+from checkers.txn.micro import APPEND, Bools, Micro, extract, scratch
+from checkers.txn.models import ANOMALIES, DEFAULT, FORBIDDEN, known
+from checkers.txn.tell import Teller, shown, text
+from checkers.txn.verdict import Gathered, conclude
 
 
 class ListAppend:
@@ -36,187 +41,271 @@ class ListAppend:
     """
 
     name = "list-append"
-    anomalies = tuple(sorted(FORBIDDEN[DEFAULT]))
+    anomalies = tuple(a for a in ANOMALIES if not a.startswith("cyclic-versions"))
 
     def check(self, record: Record) -> Result:
         model = known(str(record.options.get("model") or DEFAULT))
-        found = transactions(record.history)
-        orders = versions(found)
-        graph = build(found, orders)
-        cycles = search(graph, model)
-        teller = Teller(found, orders)
-        gathered = _Anomalies(found, teller, FORBIDDEN[model])
-        for internal in found.internal:
-            gathered.internal(internal.txn, internal.key, internal.got, internal.expected)
-        for made in orders:
-            _judge_key(made, found, gathered)
-        kept = gathered.kept
-        for cycle in cycles.cycles:
-            if gathered.counts.get(cycle.name, 0) < KEPT_MAX:
-                kept.append(teller.cycle(cycle))
-            gathered.counts[cycle.name] = gathered.counts.get(cycle.name, 0) + 1
-        ok = sum(1 for t in found.txns if t.outcome == OK)
-        reads = sum(len(made.reads) + len(made.strange) for made in orders)
-        coverage: dict[str, Any] = {
-            "operations": len(found.txns),
-            "ok": ok,
-            "keys": len(orders),
-            "reads": reads,
-            "edges": graph.counts(),
-            "cyclic_components": cycles.cyclic,
-            "model": model,
-            "anomalies": dict(sorted(gathered.counts.items())),
-        }
-        if kept:
-            return Result(
-                "invalid", self.name, kept, f"not {model}: {', '.join(sorted(gathered.counts))}", coverage
-            )
-        why = _unknown(found, ok, reads, cycles.complete)
-        return Result("unknown" if why else "valid", self.name, why=why, coverage=coverage)
+        forbidden = FORBIDDEN[model]
+        micro = extract(columnar(record.history), "append")
+        found = versions(micro)
+        src, dst, cls, nodes = edges(found)
+        graph = build(micro, src, dst, cls, nodes, process="G0-process" in forbidden)
+        cycles = search(graph, forbidden)
+        gathered = Gathered(Teller(micro, ListReasons(found)), forbidden)
+        _Others(found, gathered).judge()
+        reads = int(np.count_nonzero(found.base >= -1))
+        more = {"keys": len(np.unique(micro.key)), "reads": reads}
+        return conclude(self.name, model, micro, graph, gathered, cycles, _unknown(micro, found, reads), more)
 
 
-def _unknown(found: Transactions, ok: int, reads: int, complete: bool) -> str:
-    if not ok:
+def _unknown(micro: Micro, found: Lists, reads: int) -> str:
+    if not micro.known.any():
         return "no transaction was ok"
-    if found.ambiguous:
-        key, element = next(iter(found.ambiguous.items()))
-        return f"element {_text(element)} was appended twice to key {_text(key)}: its versions cannot be told apart"
+    ambiguous = np.flatnonzero(found.ambiguous >= 0)
+    if len(ambiguous):
+        m = int(found.ambiguous[ambiguous].min())
+        key, element = text(micro.key_of(m)), text(micro.value_of(m))
+        return f"element {element} was appended twice to key {key}: its versions cannot be told apart"
     if not reads:
         return "no transaction that was ok read anything"
-    if not complete:
-        return "there are cycles; the search for one that the model forbids was cut short"
     return ""
 
 
-class _Anomalies:
-    """Those that are not cycles: KEPT_MAX of each type the model forbids, and counts."""
+class _Others:
+    """Everything that needs no graph."""
 
-    def __init__(self, found: Transactions, teller: Teller, forbidden: frozenset[str]) -> None:
-        self.txns = found.txns
-        self.kept: list[Anomaly] = []
-        self.counts: dict[str, int] = {}
-        self._teller = teller
-        self._forbidden = forbidden
+    def __init__(self, found: Lists, out: Gathered) -> None:
+        self.found = found
+        self.micro = found.micro
+        self.out = out
+        self.aborted = found.micro.outcome == FAIL
+        # the transaction of each position's writer, -1
+        self.writer = np.where(found.writers >= 0, self.micro.txn[found.writers], -1)
+        self.failed = (self.writer >= 0) & self.aborted[self.writer]
+        self.strange = np.flatnonzero(found.strange)
+        self.strange = self.strange[found.ambiguous[self.micro.key[self.strange]] < 0]
 
-    def add(self, kind: str, txns: Sequence[int], sentence: str) -> None:
-        if kind not in self._forbidden:
-            return
-        count = self.counts[kind] = self.counts.get(kind, 0) + 1
-        if count > KEPT_MAX:
-            return
-        lines = [f"T{i + 1}: {describe(self.txns[n])}" for i, n in enumerate(txns)]
-        self.kept.append(Anomaly(kind, self._teller.ops(txns), explanation="\n".join([*lines, sentence])))
+    def judge(self) -> None:
+        self._internal()
+        self._future()
+        self._unwritten()
+        self._dirty()
+        self._strange()
+        self._intermediate()
+        self._lost()
 
-    def internal(self, txn: int, key: Hashable, got: list[Any], expected: list[Any]) -> None:
-        text = (
-            f"T1 read key {_text(key)} as {shown(got)}; by its own reads and appends it is {shown(expected)}."
-        )
-        self.add("internal", [txn], text)
+    def _key(self, m: int) -> Any:
+        return self.micro.key_of(m)
 
+    def _list(self, m: int) -> list[Any]:
+        return self.micro.value_of(m) or []
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    def _txn(self, m: int) -> int:
+        return int(self.micro.txn[m])
 
+    def _internal(self) -> None:
+        for m in self.out.places("internal", np.flatnonzero(self.found.base == CONTRADICTS)):
+            key = self._key(m)
+            expected = self._expected(int(m))
+            sentence = (
+                f"T1 read key {text(key)} as {shown(self._list(m))}; by its own reads and appends it is "
+                f"{shown(expected)}."
+            )
+            self.out.tell("internal", [self._txn(m)], sentence, key)
 
-def _judge_key(made: Versions, found: Transactions, out: _Anomalies) -> None:
-    """Everything about one key that needs no graph."""
-    writers = found.writers.get(made.key, {})
-    txns = found.txns
-    longest = made.longest
-    if len(made.order) != len(longest.elements):
-        _duplicates(made.key, longest, out)
-    for read in made.strange:
-        _strange(made, read, out)
-    if made.strange or not all(
-        element in writers and txns[writers[element]].outcome != FAIL for element in made.order
-    ):
-        _unwritten(made, writers, out, txns)
-    _intermediate(made, writers, out, txns)
-    _lost_updates(made, out)
-
-
-def _duplicates(key: Hashable, read: Read, out: _Anomalies) -> None:
-    seen: set[Hashable] = set()
-    for element in read.elements:
-        if element in seen:
-            sentence = f"T1 read key {_text(key)} as {shown(read.elements)}: {_text(element)} is there twice."
-            out.add("duplicate-elements", [read.txn], sentence)
-            return
-        seen.add(element)
-
-
-def _strange(made: Versions, read: Read, out: _Anomalies) -> None:
-    if len(dict.fromkeys(read.elements)) != len(read.elements):
-        _duplicates(made.key, read, out)
-    top = made.longest
-    at = next((i for i, (a, b) in enumerate(zip(read.elements, top.elements, strict=False)) if a != b), 0)
-    sentence = (
-        f"T1 read key {_text(made.key)} as {shown(read.elements[: at + 1])} "
-        f"and T2 as {shown(top.elements[: at + 1])}, where a list that only "
-        "grows must have the shorter read as a prefix of the longer one."
-    )
-    out.add("incompatible-order", [read.txn, top.txn], sentence)
-
-
-def _unwritten(made: Versions, writers: dict[Hashable, int], out: _Anomalies, txns: Sequence[Any]) -> None:
-    """Elements that nobody appended, or whose append failed; each is told once, by its first reader."""
-    told: set[Hashable] = set()
-    for read in sorted([*made.reads, *made.strange], key=lambda r: r.txn):
-        for element in read.elements:
-            if element in told:
+    def _expected(self, m: int) -> list[Any]:
+        """What a read should have been by its transaction's own reads and appends."""
+        micro, found = self.micro, self.found
+        base: list[Any] = ["..."]
+        own: list[Any] = []
+        for other in micro.of(self._txn(m)):
+            if other == m:
+                break
+            if micro.key[other] != micro.key[m]:
                 continue
-            writer = writers.get(element)
-            said = f"read key {_text(made.key)} as {shown(read.elements)}"
-            if writer is None:
-                told.add(element)
-                out.add("garbage-read", [read.txn], f"T1 {said}; nobody appended {_text(element)}.")
-            elif txns[writer].outcome == FAIL:
-                told.add(element)
-                sentence = f"T2 {said}, but T1, which appended {_text(element)}, had failed."
-                out.add("G1a", [writer, read.txn], sentence)
-    for at in range(1, len(made.order)):
-        first, second = writers.get(made.order[at - 1]), writers.get(made.order[at])
-        if (
-            first is not None
-            and second is not None
-            and txns[first].outcome == FAIL
-            and made.before[at + 1] == second
-        ):
+            if micro.f[other] == APPEND:
+                own.append(micro.value_of(other))
+            elif found.base[other] >= 0:
+                base = self._list(other)[: int(found.base[other])]
+        return [*base, *own]
+
+    def _future(self) -> None:
+        """A read before an append of its own transaction that has the element already."""
+        micro, found = self.micro, self.found
+        read = found.updates
+        good = np.flatnonzero((read >= 0) & (found.position >= 0))
+        good = good[found.strange[read[good]] == 0]
+        inside = found.position[good] - found.offsets[micro.key[good]] < found.base[read[good]]
+        odd = np.flatnonzero((read >= 0) & (found.met >= 0))
+        odd = odd[found.strange[read[odd]] != 0]
+        odd = (
+            odd[[self.micro.value_of(int(m)) in self._list(int(read[m])) for m in odd.tolist()]]
+            if len(odd)
+            else odd
+        )
+        for m in self.out.places("future-read", np.concatenate([good[inside], odd])):
+            key, read_ = self._key(m), int(read[m])
             sentence = (
-                f"T1 failed, and T2 appended {_text(made.order[at])} to key {_text(made.key)} on top of its "
-                f"{_text(made.order[at - 1])}."
+                f"T1 read key {text(key)} as {shown(self._list(read_))}; it appended {text(self.micro.value_of(m))} "
+                "only after that."
             )
-            out.add("dirty-update", [first, second], sentence)
+            self.out.tell("future-read", [self._txn(m)], sentence, key)
 
+    def _unwritten(self) -> None:
+        """Elements that nobody appended, or that are there twice; each is told once, by its first reader."""
+        found = self.found
+        garbage, twice = np.flatnonzero(found.writers == GARBAGE), np.flatnonzero(found.writers == TWICE)
+        if not len(garbage) and not len(twice) and not self.failed.any() and not len(self.strange):
+            return
+        self.first = self._earliest()
+        for at in self.out.places("garbage-read", garbage):
+            m, element = self._at(at)
+            self._garbage(m, element)
+        for m in self.out.places("duplicate-elements", np.unique(self.first[twice])):
+            self._duplicate(int(m))
+        aborted = np.flatnonzero(self.failed)
+        # a committed append on top of it makes it a dirty update
+        plain = aborted[~self._topped()[aborted]] if "dirty-update" in self.out.forbidden else aborted
+        for at in self.out.add("G1a", plain):
+            m, element = self._at(at)
+            self._aborted(m, element, int(self.writer[at]))
 
-def _intermediate(made: Versions, writers: dict[Hashable, int], out: _Anomalies, txns: Sequence[Any]) -> None:
-    for read in (*made.reads, *made.strange):
-        if read.base < 1:
-            continue
-        element = read.elements[read.base - 1]
-        writer = writers.get(element, -1)
-        if writer in (-1, read.txn) or txns[writer].outcome == FAIL:
-            continue
-        own = txns[writer].appends[made.key]
-        if own[-1] != element:
+    def _earliest(self) -> Int32:
+        found, micro = self.found, self.micro
+        first = scratch(len(found.writers))
+        kernel.earliest(
+            view(micro.key),
+            view(found.places),
+            view(found.base),
+            view(found.strange),
+            view(micro.history.pool.word),
+            view(found.offsets),
+            view(first),
+        )
+        return first
+
+    def _at(self, position: int) -> tuple[int, Any]:
+        """(the first read of a position, the element there)."""
+        m = int(self.first[position])
+        return m, self._list(m)[int(position) - int(self.found.offsets[self.micro.key[m]])]
+
+    def _topped(self) -> Bools:
+        """By position: a committed append is anywhere on top of it."""
+        found = self.found
+        key = np.repeat(np.arange(len(found.offsets) - 1), np.diff(found.offsets))
+        topped: Bools = found.after[np.arange(len(found.writers)) + key + 1] >= 0
+        return topped
+
+    def _garbage(self, m: int, element: Any) -> None:
+        key = self._key(m)
+        sentence = f"T1 read key {text(key)} as {shown(self._list(m))}; nobody appended {text(element)}."
+        self.out.tell("garbage-read", [self._txn(m)], sentence, key)
+
+    def _aborted(self, m: int, element: Any, writer: int) -> None:
+        key = self._key(m)
+        seen = f"T2 read key {text(key)} as {shown(self._list(m))}"
+        sentence = f"{seen}, but T1, which appended {text(element)}, had failed."
+        self.out.tell("G1a", [writer, self._txn(m)], sentence, key)
+
+    def _duplicate(self, m: int) -> None:
+        key, elements = self._key(m), self._list(m)
+        element = next(e for i, e in enumerate(elements) if e in elements[:i])
+        sentence = f"T1 read key {text(key)} as {shown(elements)}: {text(element)} is there twice."
+        self.out.tell("duplicate-elements", [self._txn(m)], sentence, key)
+
+    def _dirty(self) -> None:
+        """Committed appends directly on top of aborted ones."""
+        found = self.found
+        if not self.failed.any():
+            return
+        key = np.repeat(np.arange(len(found.offsets) - 1), np.diff(found.offsets))
+        committed = np.append(found.committed, 0)[self.writer] == 1
+        at = np.flatnonzero(self.failed[:-1] & committed[1:] & (key[:-1] == key[1:])) + 1
+        for position in self.out.places("dirty-update", at):
+            one, two = int(found.writers[position - 1]), int(found.writers[position])
+            name = self._key(two)
             sentence = (
-                f"T2 read key {_text(made.key)} as {shown(read.elements[: read.base])}, in the middle of T1, which "
-                f"appended {_text(own[-1])} after {_text(element)}."
+                f"T1 failed, and T2 appended {text(self.micro.value_of(two))} to key {text(name)} on top of its "
+                f"{text(self.micro.value_of(one))}."
             )
-            out.add("G1b", [writer, read.txn], sentence)
+            self.out.tell("dirty-update", [self._txn(one), self._txn(two)], sentence, name)
 
+    def _strange(self) -> None:
+        """Reads that are no prefix of the longest one: by what is wrong with them, the worst first."""
+        found, micro = self.found, self.micro
+        if not len(self.strange):
+            return
+        twice = self.strange[found.oddities & 1 != 0]
+        for m in self.out.places("duplicate-elements", twice):
+            self._duplicate(int(m))
+        garbage = self.strange[(found.oddities & 2 != 0) & (found.oddities & 1 == 0)]
+        for m in self.out.places("garbage-read", garbage):
+            self._garbage(int(m), self._unknown_element(int(m)))
+        rest = self.strange[found.oddities == 0]
+        failed = np.flatnonzero((found.met >= 0) & (found.position < 0) & self.aborted[micro.txn])
+        dirty = np.unique(found.met[failed], return_index=True)
+        readers = dict(zip(dirty[0].tolist(), failed[dirty[1]].tolist(), strict=True))
+        for m in self.out.add("G1a", [m for m in rest.tolist() if m in readers]):
+            append = readers[m]
+            self._aborted(m, micro.value_of(append), self._txn(append))
+        for m in self.out.add("incompatible-order", [m for m in rest.tolist() if m not in readers]):
+            self._incompatible(m)
 
-def _lost_updates(made: Versions, out: _Anomalies) -> None:
-    """Transactions that read the same version and then appended to it: all but one missed an append."""
-    by_place: dict[int, list[Read]] = {}
-    for read in made.reads:
-        if read.base >= 0 and made.key in out.txns[read.txn].updates:
-            by_place.setdefault(made.place(read), []).append(read)
-    for reads in by_place.values():
-        if len(reads) > 1:
-            first = reads[0]
+    def _unknown_element(self, m: int) -> Any:
+        found, place = self.found, int(self.found.places[m]) + 1
+        key, elements = int(self.micro.key[m]), self._list(m)
+        words = found.elements[place : place + len(elements)].tolist()
+        return next(e for e, w in zip(elements, words, strict=True) if found.find(key, w) < 0)
+
+    def _incompatible(self, m: int) -> None:
+        key, elements = self._key(m), self._list(m)
+        top = int(self.found.top[self.micro.key[m]])
+        longest = self._list(top)
+        at = next((i for i, (a, b) in enumerate(zip(elements, longest, strict=False)) if a != b), 0)
+        sentence = (
+            f"T1 read key {text(key)} as {shown(elements[: at + 1])} "
+            f"and T2 as {shown(longest[: at + 1])}, where a list that only "
+            "grows must have the shorter read as a prefix of the longer one."
+        )
+        self.out.tell("incompatible-order", [self._txn(m), self._txn(top)], sentence, key)
+
+    def _intermediate(self) -> None:
+        """Reads whose last element its transaction followed by another."""
+        found, micro = self.found, self.micro
+        reads = np.flatnonzero((found.base >= 1) & (found.strange == 0) & (found.ambiguous[micro.key] < 0))
+        last = found.writers[found.offsets[micro.key[reads]] + found.base[reads] - 1]
+        bad = (last >= 0) & (found.later[last] == 1)
+        bad &= (micro.txn[last] != micro.txn[reads]) & ~self.aborted[micro.txn[last]]
+        for m, append in self.out.add("G1b", list(zip(reads[bad].tolist(), last[bad].tolist(), strict=True))):
+            key, writer = self._key(m), self._txn(append)
+            own = [o for o in micro.of(writer) if micro.f[o] == APPEND and micro.key[o] == micro.key[append]]
+            seen = f"T2 read key {text(key)} as {shown(self._list(m)[: int(found.base[m])])}"
             sentence = (
-                f"They all read key {_text(made.key)} as {shown(first.elements[: first.base])} "
+                f"{seen}, in the middle of T1, which "
+                f"appended {text(micro.value_of(own[-1]))} after {text(micro.value_of(append))}."
+            )
+            self.out.tell("G1b", [writer, self._txn(m)], sentence, key)
+
+    def _lost(self) -> None:
+        """Transactions that read the same version and then appended to it: all but one missed an append."""
+        found, micro = self.found, self.micro
+        reads = np.flatnonzero(
+            (found.updated == 1) & (found.base >= 0) & (found.strange == 0) & (found.ambiguous[micro.key] < 0)
+        )
+        place = found.offsets[micro.key[reads]] + micro.key[reads] + found.base[reads]
+        order = np.argsort(place, kind="stable")
+        place, reads = place[order], reads[order]
+        begins = np.flatnonzero(np.diff(place, prepend=-1))
+        groups = np.flatnonzero(np.diff(np.append(begins, len(place))) > 1)
+        for number in self.out.places("lost-update", groups):
+            low = int(begins[number])
+            high = int(begins[number + 1]) if number + 1 < len(begins) else len(place)
+            first = int(reads[low])
+            key = self._key(first)
+            sentence = (
+                f"They all read key {text(key)} as {shown(self._list(first)[: int(found.base[first])])} "
                 "and then appended to it: each but one missed an append of another."
             )
-            out.add("lost-update", [r.txn for r in reads[:4]], sentence)
+            self.out.tell(
+                "lost-update", [self._txn(m) for m in reads[low : min(high, low + 4)]], sentence, key
+            )

@@ -154,7 +154,7 @@ def checkers_of(workload: str, ops: History) -> tuple[str, ...]:
 def checker_of_model(name: str) -> str:
     """Who judges by a model: a sequential specification, or a consistency model of transactions."""
     from checkers.models import MODELS  # noqa: PLC0415
-    from checkers.txn_models import FORBIDDEN  # noqa: PLC0415
+    from checkers.txn.models import FORBIDDEN  # noqa: PLC0415
 
     if name not in MODELS and name not in FORBIDDEN:
         raise UsageError(f"check: --model: unknown model {name!r}{nearest(name, (*MODELS, *FORBIDDEN))}")

@@ -20,7 +20,7 @@ from checkers.history import MalformedHistoryError, Op
 from checkers.list_append import ListAppend
 from checkers.record import Record
 from checkers.result import Result
-from checkers.txn_models import FORBIDDEN
+from checkers.txn.models import FORBIDDEN
 from tests.checkers.histories import History, types
 
 MICRO = re.compile(r"([ar])([a-z])(\d+|\[[\d ]*\])")
