@@ -166,7 +166,7 @@ class _Others:
         aborted = np.flatnonzero(self.failed)
         # a committed append on top of it makes it a dirty update
         plain = aborted[~self._topped()[aborted]] if "dirty-update" in self.out.forbidden else aborted
-        for at in self.out.add("G1a", plain):
+        for at in self.out.places("G1a", plain):
             m, element = self._at(at)
             self._aborted(m, element, int(self.writer[at]))
 
