@@ -10,7 +10,7 @@
 | formats | what histories are read from and written to: JSON, EDN, logs, columns |
 | well_formed | whether a history is one at all |
 | operations, words, faults | ops paired to operations; words for people; faults and phases of a history |
-| registry | every checker by name, and the door for those of other packages |
+| registry, catalogue | every checker by name, and the door for those of other packages; all of them as a table |
 | linearizability, models | one total order that explains every key, for any sequential model |
 | list_append, txn | cycles and other anomalies of transactions of appends and reads |
 | sets, set_final | elements lost, stale or made up: g-set and broadcast; what the last read must have |

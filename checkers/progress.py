@@ -23,11 +23,12 @@ from typing import Any
 import msgspec
 
 from checkers.faults import Fault
-from checkers.history import MalformedHistoryError, Op
+from checkers.history import Op
 from checkers.operations import Operation
 from checkers.result import Anomaly, Result
+from checkers.running import Running
 from checkers.stats import answered
-from checkers.stepwise import SECOND, Disturbances, Stepwise, number, span
+from checkers.stepwise import SECOND, Disturbances, number, span
 from checkers.words import canonical, identity, plural, seconds
 
 BOUND_S = 2.0
@@ -46,7 +47,7 @@ class _Silent(msgspec.Struct, gc=False):
     shown: list[int] = []
 
 
-class Progress(Stepwise):
+class Progress(Running):
     """Options: ``max_recovery_s``: the bound, from a heal to the first success (default: no gate for single faults,
     and 2 s for the last heal, nodes and keys).
     """
@@ -60,7 +61,6 @@ class Progress(Stepwise):
         bound_s = number(self.options, "max_recovery_s", BOUND_S) if self._gated else BOUND_S
         self._bound = int(bound_s * SECOND)
         self._nemesis = Disturbances()
-        self._open: dict[int | str, Op] = {}
         self._recovering: list[int] = []  # faults that were healed, with no success since
         self._first: dict[int, int] = {}  # fault -> time of the first success after its heal
         self._operations = self._answered = 0
@@ -75,44 +75,32 @@ class Progress(Stepwise):
         self._nodes: dict[Hashable, _Silent | None] = {}  # None: it answered
         self._keys: dict[Hashable, _Silent | None] = {}
 
-    def observe(self, op: Op) -> None:
-        if self._nemesis.observe(op):
-            value = op.value
-            if isinstance(value, dict) and value.get("phase") == "stop" and type(value.get("fault")) is int:
-                self._since_heal(op)
-                self._recovering.append(value["fault"])
-            return
+    def disturbed(self, op: Op, position: int) -> None:
+        del position
+        self._nemesis.observe(op)
+        value = op.value
+        if isinstance(value, dict) and value.get("phase") == "stop" and type(value.get("fault")) is int:
+            self._since_heal(op)
+            self._recovering.append(value["fault"])
+
+    def began(self, op: Op, position: int) -> None:
+        del position
         if self._begin is None:
             self._begin = op.time
-        self._end = max(self._end, op.time)
-        if op.type == "invoke":
-            if op.process in self._open:
-                first = self._open[op.process].index
-                raise MalformedHistoryError(
-                    f"op {op.index}: process {op.process} invokes {op.f} while its op {first} is not completed"
-                )
-            self._open[op.process] = op
-            self._operations += 1
-            self._asked_count += 1
-            if len(self._asked) < SHOWN_MAX:
-                self._asked.append(op.index)
-            return
-        invoke = self._open.pop(op.process, None)
-        if invoke is None:
-            raise MalformedHistoryError(
-                f"op {op.index}: {op.type} of process {op.process} completes no invocation"
-            )
-        self._complete(Operation(invoke, -1, op, -1))
+        self._end = op.time
+        self._operations += 1
+        self._asked_count += 1
+        if len(self._asked) < SHOWN_MAX:
+            self._asked.append(op.index)
 
-    def _complete(self, operation: Operation) -> None:
-        invoke, done = operation.invoke, operation.completion
-        assert done is not None
-        good = answered(operation)
+    def ended(self, invoke: Op, begin: int, op: Op, end: int) -> None:
+        self._end = op.time
+        good = answered(Operation(invoke, begin, op, end))
         if good:
             self._answered += 1
             self._answered_since += 1
             for fault in self._recovering:
-                self._first[fault] = done.time
+                self._first[fault] = op.time
             self._recovering.clear()
         late = invoke.time - (self._heal.time if self._heal is not None else self._begin or 0) > self._bound
         subjects: list[tuple[dict[Hashable, _Silent | None], Any]] = [
@@ -129,8 +117,8 @@ class Progress(Stepwise):
                 silent.asked += 1
                 if len(silent.shown) < SHOWN_MAX:
                     silent.shown.append(invoke.index)
-        if good and done.node is not None and done.node != invoke.node:
-            self._nodes[done.node] = None
+        if good and op.node is not None and op.node != invoke.node:
+            self._nodes[op.node] = None
 
     # --- out ----------------------------------------------------------------------------------------------
 
@@ -163,7 +151,10 @@ class Progress(Stepwise):
             *(self._silence("dead-node", "node", s) for s in dead_nodes),
             *(self._silence("dead-key", "key", s) for s in dead_keys),
         ]
-        return self._verdict(coverage, "" if found else self._untold(), found)
+        if found:
+            return Result("invalid", self.name, found, found[0].explanation, coverage)
+        why = self._untold()
+        return Result("unknown" if why else "valid", self.name, why=why, coverage=coverage)
 
     def _untold(self) -> str:
         """Why nothing can be said, though nothing is wrong."""

@@ -110,16 +110,27 @@ def create(name: str) -> Checker:
 def online(name: str, options: Mapping[str, Any]) -> Online | None:
     """A fresh online checker; None where the checker has none.
 
-    Raises ValueError for options that it does not take.
+    A checker of another package judges online when its factory is a class with ``observe`` that takes the options
+    (checkers/running.py, checkers/stepwise.py). Raises ValueError for options that it does not take.
     """
     place = ONLINE.get(name)
-    if place is None:
+    if place is not None:
+        factory = _factory(EntryPoint(name, place, GROUP))
+    elif name in BUILT_IN:
         return None
-    entry = EntryPoint(name, place, GROUP)
-    made: Online = getattr(import_module(entry.module), entry.attr)(options)
+    else:
+        others = sorted((e for e in entry_points(group=GROUP) if e.name == name), key=lambda e: e.value)
+        factory = _factory(others[0]) if others else None
+        if not (isinstance(factory, type) and hasattr(factory, "observe")):
+            return None
+    made: Online = factory(options)
     return made
 
 
+def _factory(entry: EntryPoint) -> Any:
+    return getattr(import_module(entry.module), entry.attr)
+
+
 def _built(entry: EntryPoint) -> Checker:
-    checker: Checker = getattr(import_module(entry.module), entry.attr)()
+    checker: Checker = _factory(entry)()
     return checker

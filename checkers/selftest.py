@@ -1,6 +1,6 @@
 """Every checker on pairs of records that differ in one place: it accepts the one and rejects the other, rightly.
 
-The pairs are data, ``checkers/pairs/<checker>.yaml``, a list of cases::
+The pairs are data, ``pairs/<checker>.yaml`` in the package of the checker, a list of cases::
 
     - anomaly: stale             # the only type that the twin shows; the record itself is valid
       options: {linearizable: true}   # also ``nodes``; both optional
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import msgspec
@@ -64,8 +65,8 @@ def cases(name: str) -> list[Case]:
     """The pairs of a checker; none where it has no file. Raises PairsError."""
     import yaml  # noqa: PLC0415 (only the self-test reads YAML)
 
-    place = files("checkers") / "pairs" / f"{name}.yaml"
-    if not place.is_file():
+    place = _place(name)
+    if place is None or not place.is_file():
         return []
     try:
         found = msgspec.convert(yaml.safe_load(place.read_text(encoding="utf-8")), list[Case], strict=False)
@@ -77,6 +78,17 @@ def cases(name: str) -> list[Case]:
         if not case.anomaly and case.verdict != "unknown":
             raise PairsError(f"pairs/{name}.yaml: case {number}: name an anomaly, or the verdict unknown")
     return found
+
+
+def _place(name: str) -> Traversable | None:
+    """The file of pairs, in the package that the checker is of."""
+    package = "checkers"
+    if name not in registry.BUILT_IN:
+        package = type(registry.create(name)).__module__.partition(".")[0]
+    try:
+        return files(package) / "pairs" / f"{name}.yaml"
+    except TypeError:
+        return None  # a module by itself has no data beside it
 
 
 def records(case: Case) -> tuple[Record, Record]:

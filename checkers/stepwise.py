@@ -1,4 +1,6 @@
-"""Checkers that take a record step by step: one class judges a run while it goes on, and a whole record.
+"""Checkers that take a trace step by step: one class judges a run while it goes on, and a whole record.
+
+The same for ops alone, paired to operations, is checkers/running.py.
 
 Ops and trace events may come interleaved in any way, as long as each of the two keeps its order: a verdict depends on
 what came and not on how the two were mixed. ``check`` hands over all ops, then all events, so that the verdict on a
@@ -15,6 +17,7 @@ from checkers.history import NEMESIS, MalformedHistoryError, Op
 from checkers.record import Record, TraceEvent
 from checkers.requests import resolved
 from checkers.result import Anomaly, Result, Verdict
+from checkers.rows import rows
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -46,7 +49,7 @@ class Stepwise:
     def observe_all(self, ops: Iterable[Op]) -> None:
         """Take ops, one after the other."""
         observe = self.observe
-        for op in ops:
+        for op in rows(ops):
             observe(op)
 
     def violated(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.common import say
 from harness.errors import FAILED, UsageError, nearest
+from harness.store import write_atomic
 
 Rows = list[tuple[str, ...]]
 
@@ -74,14 +76,37 @@ def catalogue(
     selftest: Annotated[
         bool, typer.Option("--selftest", help="Try each checker on its pairs of histories.")
     ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The checkers as a table with their anomalies.")
+    ] = False,
+    into: Annotated[
+        Path | None, typer.Option(help="Put that table into a page, in the place of the one there.")
+    ] = None,
 ) -> int:
     """One line each, in columns."""
     if what not in LISTINGS:
         raise UsageError(f"list: nothing is called {what!r}{nearest(what, LISTINGS)}")
     if selftest:
         return _selftest(what)
+    if markdown or into is not None:
+        return _markdown(what, into)
     for line in columns(LISTINGS[what]()):
         say(line)
+    return 0
+
+
+def _markdown(what: str, into: Path | None) -> int:
+    from checkers import catalogue as table  # noqa: PLC0415
+
+    if what != "checkers":
+        raise UsageError(f"list: --markdown is for checkers, not for {what}")
+    if into is None:
+        say(table.markdown())
+        return 0
+    try:
+        write_atomic(into, table.rewrite(into.read_text(encoding="utf-8")).encode())
+    except (OSError, ValueError) as e:
+        raise UsageError(f"{into}: {e}") from e
     return 0
 
 
