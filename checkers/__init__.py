@@ -17,6 +17,7 @@
 | sessions, causal, causal_reverse, causal_register, long_fork, monotonic | guarantees weaker than serializability |
 | bank, adya_g2 | what transactions must keep: a total, a predicate |
 | queues, counters, locks | what goes in comes out; sums that a read may show; holders and fencing tokens |
+| kafka | logs of messages with offsets |
 | running | what all that judge op by op have in common |
 | convergence, crdt, crdt_merges | replicas agree after the last heal, in time, on the merge of all updates |
 | watch, leases | every change once and in order; one holder at a time and nothing after it |

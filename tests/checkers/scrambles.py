@@ -34,11 +34,13 @@ class Draw:
 class World:
     """What a correct system would hold: one state, changed when an operation completes."""
 
-    def __init__(self, draw: Draw) -> None:
+    def __init__(self, draw: Draw, wrong: int) -> None:
         self.draw = draw
+        self.wrong = wrong
         self.fresh = 0
         self.values: dict[Any, Any] = {}
         self.items: list[Any] = []
+        self.past: list[tuple[Any, Any]] = []
 
     def new(self) -> int:
         self.fresh += 1
@@ -55,7 +57,7 @@ def scramble(
     """``length`` ops of a workload, of which ``wrong`` percent of the answers are made up."""
     invoke, complete = KINDS[kind]
     draw = Draw(seed)
-    world = World(draw)
+    world = World(draw, wrong)
     names = list(range(processes))
     open_ops: dict[int, Op] = {}
     ops: list[Op] = []
@@ -76,8 +78,7 @@ def scramble(
         op = open_ops.pop(process)
         outcome = draw.one(*["ok"] * 8, "fail", "info")
         value = op.value
-        if outcome == "ok" or draw.chance(50):
-            world.draw = draw
+        if draw.chance({"ok": 100, "info": 50, "fail": wrong}[outcome]):
             made_up = draw.chance(wrong)
             answer = complete(world, op)
             if outcome == "ok":
@@ -91,6 +92,9 @@ def scramble(
 def fudge(world: World, op: Op, answer: Any) -> Any:
     """Another answer of the same form."""
     draw = world.draw
+    past = [value for key, value in world.past if key == op.key]
+    if op.f == "read" and past:
+        return draw.one(None, *past)
     if isinstance(answer, bool) or answer is None:
         return draw.below(4)
     if isinstance(answer, int):
@@ -139,6 +143,7 @@ def _register_ok(w: World, op: Op) -> Any:
     if op.f == "read":
         return w.values.get(op.key)
     w.values[op.key] = op.value[1] if op.f == "cas" else op.value
+    w.past.append((op.key, w.values[op.key]))
     return op.value
 
 
@@ -286,15 +291,15 @@ def _kafka_micro(w: World, op: Op, micro: list[Any]) -> list[Any]:
     if micro[0] == "send":
         log = w.values.setdefault(("log", micro[1]), [])
         log.append(micro[2])
-        return ["send", micro[1], [len(log) - 1 + w.draw.one(0, 0, 0, 0, 0, 0, 1), micro[2]]]
+        return ["send", micro[1], [len(log) - 1 + w.draw.chance(w.wrong), micro[2]]]
     got = {}
     at = w.values.setdefault(("at", op.process), {})
     for key in ("k", "q"):
         log, start = w.values.get(("log", key), []), at.get(key, 0)
         end = min(len(log), start + w.draw.below(3))
-        skip = w.draw.one(*[0] * 20, 1)
+        skip = int(w.draw.chance(w.wrong // 3))
         got[key] = [[i, log[i]] for i in range(start + skip, end)]
-        at[key] = max(0, end - w.draw.one(*[0] * 20, 1))
+        at[key] = max(0, end - w.draw.chance(w.wrong // 3))
     return ["poll", got]
 
 

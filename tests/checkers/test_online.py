@@ -19,6 +19,8 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("causal-register", "causal-register", {}),
     ("causal-reverse", "writes", {}),
     ("counter", "counter", {}),
+    ("kafka", "kafka", {}),
+    ("kafka", "kafka", {"allow": []}),
     ("lock", "lock", {}),
     ("lock", "lock", {"leases": True}),
     ("long-fork", "fork", {}),
