@@ -32,7 +32,7 @@ EMPTY = ("empty", "exhausted")
 NO_SUCH_KEY = 20
 
 
-class _Value(msgspec.Struct, eq=False):
+class _Value(msgspec.Struct, eq=False, gc=False):
     """``put``: the first enqueue, invocation and acknowledgement."""
 
     value: Any
@@ -84,7 +84,10 @@ class Queue(Running):
         queue = self._queue(op)
         if op.f == "enqueue":
             self._counts["attempted"] += 1
-            value = queue.values.setdefault(identity(op.value), _Value(op.value))
+            name = identity(op.value)
+            value = queue.values.get(name)
+            if value is None:
+                value = queue.values[name] = _Value(op.value)
             value.tries += 1
             if value.put is None or value.failed:
                 value.put, value.failed = op, False

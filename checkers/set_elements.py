@@ -25,7 +25,7 @@ NEVER = 1 << 62
 PLAIN = frozenset({int, str})
 
 
-class Read(msgspec.Struct, eq=False):
+class Read(msgspec.Struct, eq=False, gc=False):
     """``begin`` and ``end`` are positions in the history; ``elements``: by identity."""
 
     invoke: Op
@@ -42,14 +42,14 @@ class Read(msgspec.Struct, eq=False):
         return [self.invoke.index, self.done.index]
 
 
-class Known(msgspec.Struct, eq=False):
+class Known(msgspec.Struct, eq=False, gc=False):
     """The first moment at which an element certainly was there."""
 
     position: int
     by: Op
 
 
-class Element(msgspec.Struct, eq=False):
+class Element(msgspec.Struct, eq=False, gc=False):
     """``present`` and ``absent``: of reads that had it and had it not, the one that was invoked last."""
 
     value: Any
@@ -65,7 +65,10 @@ class Element(msgspec.Struct, eq=False):
     @property
     def add(self) -> Operation | None:
         """The first add that may have happened, else one that failed."""
-        return next((a for a in self.adds if a.type != "fail"), self.adds[-1] if self.adds else None)
+        for add in self.adds:
+            if add.type != "fail":
+                return add
+        return self.adds[-1] if self.adds else None
 
     def unexpected(self) -> bool:
         """Whether it was read though no add that may have happened had begun."""
@@ -121,7 +124,12 @@ class Elements:
     def add(self, operation: Operation) -> None:
         """Of an invocation; its completion is filled in later."""
         value = operation.invoke.value
-        self.elements.setdefault(identity(value), Element(value)).adds.append(operation)
+        name = identity(value)
+        element = self.elements.get(name)
+        if element is None:
+            self.elements[name] = Element(value, [operation])
+        else:
+            element.adds.append(operation)
 
     def added(self, operation: Operation) -> None:
         """It is ok."""

@@ -19,7 +19,7 @@ are removed are judged: checkers/set_elements.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from checkers.columns import columnar
@@ -32,7 +32,7 @@ from checkers.running import Running
 from checkers.set_columns import judge
 from checkers.set_elements import NEVER, Elements, Read, names_of
 from checkers.set_tally import ADDS, ANOMALIES, REMOVES, Tally
-from checkers.words import canonical
+from checkers.words import canonical, identity
 
 BIG = 3000
 """ops from which a history is judged in columns"""
@@ -52,7 +52,7 @@ class OnlineSetFull(Running):
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
         self._linearizable = self.flag("linearizable", default=False)
-        self._sets: dict[bytes, Elements] = {}
+        self._sets: dict[Hashable, tuple[bytes, Elements]] = {}
         self._pending: dict[int | str, Operation] = {}
         self._final_at = NEVER
         self._violated = False
@@ -62,11 +62,11 @@ class OnlineSetFull(Running):
             self._final_at = min(self._final_at, position)
 
     def _set(self, op: Op) -> Elements:
-        name = canonical(op.key)
+        name = identity(op.key)
         found = self._sets.get(name)
         if found is None:
-            found = self._sets[name] = Elements(linearizable=self._linearizable)
-        return found
+            found = self._sets[name] = canonical(op.key), Elements(linearizable=self._linearizable)
+        return found[1]
 
     def began(self, op: Op, position: int) -> None:
         if op.f in ADDS or op.f in REMOVES:
@@ -96,8 +96,8 @@ class OnlineSetFull(Running):
 
     def result(self) -> Result:
         tally = Tally(linearizable=self._linearizable, final=self._final_at != NEVER)
-        for key in sorted(self._sets):
-            tally.take(key, self._sets[key])
+        for key, part in sorted(self._sets.values(), key=lambda found: found[0]):
+            tally.take(key, part)
         return tally.result(self.name)
 
 
