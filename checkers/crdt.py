@@ -44,7 +44,8 @@ class _Key(msgspec.Struct):
     """``open``: process -> its update that is under way; ``final``: node -> its last final read."""
 
     key: Any
-    updates: list[Update] = []
+    updates: dict[int, Update] = {}
+    """position of the invocation -> what may have happened"""
     open: dict[int | str, Update] = {}
     shown: Shown = {}
     final: dict[str, _Final] = {}
@@ -92,13 +93,13 @@ class Crdt(Running):
             return
         self._functions.add(op.f)
         key.open[op.process] = update = Update(op, position)
-        key.updates.append(update)
+        key.updates[position] = update
 
     def _of(self, key: Any) -> _Key:
         name = identity(key)
         found = self._keys.get(name)
         if found is None:
-            found = self._keys[name] = _Key(key, [], {}, {}, {})
+            found = self._keys[name] = _Key(key, {}, {}, {}, {})
         return found
 
     def ended(self, invoke: Op, begin: int, op: Op, end: int) -> None:
@@ -106,7 +107,7 @@ class Crdt(Running):
         if invoke.f != "read":
             update = key.open.pop(invoke.process)
             if op.type == "fail":
-                key.updates = [u for u in key.updates if u is not update]
+                del key.updates[begin]
             elif op.type == "ok":
                 update.done, update.end = op, end
             return
@@ -173,7 +174,7 @@ class Crdt(Running):
             judged: dict[bytes, list[str]] = {}
             for node in sorted(key.final):
                 judged.setdefault(canonical(key.final[node].done.value), []).append(node)
-            case = Case(key.updates, key.shown, self._options)
+            case = Case(list(key.updates.values()), key.shown, self._options)
             for nodes in judged.values():
                 read = key.final[nodes[0]]
                 for wrong in merge(case, read.done.value):

@@ -47,8 +47,9 @@ class _Life(msgspec.Struct, gc=False):
 
 
 class Startup(Stepwise):
-    """Options: ``nodes``: all members; ``startup_s`` (10), ``panics_max`` (3); ``byzantine``: nodes that are not
-    listened to.
+    """Options: ``nodes``: all members; ``startup_s`` (10), ``panics_max`` (3); ``answers`` (true): an answer to a
+    client shows that the node works, which is not so where clients turn to other nodes by themselves; ``byzantine``:
+    nodes that are not listened to.
     """
 
     name = "startup"
@@ -59,6 +60,7 @@ class Startup(Stepwise):
         self._patience = int(number(self.options, "startup_s", STARTUP_S) * SECOND)
         self._panics_max = max(1, int(number(self.options, "panics_max", PANICS_MAX)))
         self._liars = frozenset(names(self.options, "byzantine"))
+        self._asked = bool(self.options.get("answers", True))
         self._lives: dict[str, _Life] = {}
         self._answers: dict[str, int] = {}  # node -> time of its last answer
         self._nemesis = Disturbances()
@@ -66,7 +68,7 @@ class Startup(Stepwise):
 
     def observe(self, op: Op) -> None:
         self._end = max(self._end, op.time)
-        if not self._nemesis.observe(op) and op.type == "ok" and op.node is not None:
+        if not self._nemesis.observe(op) and self._asked and op.type == "ok" and op.node is not None:
             self._answers[op.node] = op.time
 
     def observe_trace(self, event: TraceEvent) -> None:

@@ -35,7 +35,7 @@ class StateDivergence(Stepwise):
         listed = tuple(n for n in names(self.options, "nodes") if n not in self._liars)
         self._positions = Positions(listed)
         self._logs: dict[str, Log] = {}
-        self._states: dict[int, TraceEvent] = {}  # index -> who said first what the state is there
+        self._states: dict[int, list[TraceEvent]] = {}  # index -> who told each state first
         self._agreed: dict[str, int] = {}  # node -> the last index at which it had the state of another
         self._accused: set[str] = set()
         self._told: set[str] = set()
@@ -63,16 +63,27 @@ class StateDivergence(Stepwise):
         self._events += 1
         self._told.add(node)
         if index > self._positions.floor:
-            known = self._states.setdefault(index, event)
-            if known is not event:
-                self._compared += 1
-                if known.data["state"] == event.data["state"]:
-                    self._agreed[node] = index
-                elif node not in self._accused:
-                    self._accused.add(node)
-                    self._diverged(index, known, event)
+            camps = self._states.get(index)
+            if camps is None:
+                self._states[index] = [event]
+            else:
+                self._compare(node, index, camps, event)
         if self._positions.reached(node, index):
             self._forget(self._positions.floor)
+
+    def _compare(self, node: str, index: int, camps: list[TraceEvent], event: TraceEvent) -> None:
+        """A state that was told by another is no news, whichever camp it is of."""
+        self._compared += 1
+        state = event.data["state"]
+        if camps[0].data["state"] == state:
+            self._agreed[node] = index
+            return
+        known = any(camp.data["state"] == state for camp in camps[1:])
+        if not known:
+            camps.append(event)
+            if node not in self._accused:
+                self._diverged(index, camps[0], event)
+        self._accused.add(node)
 
     def _forget(self, floor: int) -> None:
         for index in [i for i in self._states if i <= floor]:

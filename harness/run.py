@@ -337,6 +337,7 @@ def _checker_options(planned: Plan) -> dict[str, Any]:
         "concurrency": spec.clients(),
         "workload": spec.workload,
         "settle_s": min(SETTLE_S, spec.quiet),
+        "answers": spec.bin is not None or not SYSTEMS[spec.system].sessions,
         **spec.options.get("checker", {}),
     }
 

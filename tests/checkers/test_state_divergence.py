@@ -66,8 +66,18 @@ def test_a_node_that_replays_its_log_must_come_to_its_own_state() -> None:
 def test_a_node_is_accused_once_a_life() -> None:
     events = [apply("n0", i, 0) for i in range(1, 6)] + [apply("n1", i, 1) for i in range(1, 6)]
     assert judge(StateDivergence(), *events).coverage["anomalies"] == {"state-divergence": 1}
-    events += [("n1", "started", {"last_index": 5, "last_term": 1}), apply("n1", 5, 1)]
+    events += [("n1", "started", {"last_index": 5, "last_term": 1}), apply("n1", 5, 2)]
     assert judge(StateDivergence(), *events).coverage["anomalies"] == {"state-divergence": 2}
+
+
+def test_two_camps_are_told_of_once() -> None:
+    """Who tells first is no better than the others: four nodes against one are no four anomalies."""
+    first = [apply("n0", 1, 0), *(apply(f"n{i}", 1, 1) for i in range(1, 5))]
+    later = [apply("n0", 2, 0), *(apply(f"n{i}", 2, 1) for i in range(1, 5))]
+    assert judge(StateDivergence(), *first, *later).coverage["anomalies"] == {"state-divergence": 1}
+    assert judge(StateDivergence(), *first, apply("n5", 1, 2)).coverage["anomalies"] == {
+        "state-divergence": 2
+    }
 
 
 def test_a_traitor_is_not_listened_to() -> None:
