@@ -6,7 +6,10 @@ names and strings. Made for speed: two million ops load in a tenth of a second, 
 
 from __future__ import annotations
 
+import errno
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +92,18 @@ def load_origin(path: Path) -> dict[str, Any]:
 
 _BROKEN = (
     zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
     ValueError,
     KeyError,
     EOFError,
     TypeError,
-    NotImplementedError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
     msgspec.MsgspecError,
 )
+"""what a damaged archive makes of zipfile, numpy and msgspec"""
 
 
 def _loaded(path: Path) -> tuple[History, dict[str, Any]]:
@@ -124,6 +132,10 @@ def _loaded(path: Path) -> tuple[History, dict[str, Any]]:
             )
     except _BROKEN as e:
         raise MalformedHistoryError(f"{path}: not a columnar history: {_line(e)}") from e
+    except OSError as e:
+        if e.errno != errno.EINVAL:
+            raise
+        raise MalformedHistoryError(f"{path}: not a columnar history: a member lies outside of it") from e
     wrong = _wrong(history)
     if wrong:
         raise MalformedHistoryError(f"{path}: not a columnar history: {wrong}")

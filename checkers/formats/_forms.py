@@ -23,8 +23,14 @@ class NotAnOpError(ValueError):
     """A map that is no op: what was expected."""
 
 
-def read_forms(path: Path, parser: JsonParser | EdnParser, slow: Slow) -> History:
-    """The ops of a file. ``slow`` takes those that ``parser`` leaves.
+def read_forms(
+    path: Path,
+    parser: JsonParser | EdnParser,
+    slow: Slow,
+    extent: Callable[[Input, int], int] | None = None,
+) -> History:
+    """The ops of a file. ``slow`` takes those that ``parser`` leaves; they end where ``extent``
+    says (-1: not in what was read yet), or the parser where that is None.
 
     Ops without a function are transactions, as in Elle's examples. Raises MalformedHistoryError and OSError.
     """
@@ -44,7 +50,8 @@ def read_forms(path: Path, parser: JsonParser | EdnParser, slow: Slow) -> Histor
                 elif status == text.BAD:
                     _bad(source, parser.at)
                 else:
-                    begin, end = parser.at, parser.extent(parser.at)
+                    begin = parser.at
+                    end = int(parser.extent(begin)) if extent is None else extent(source, begin)
                     if end < 0:
                         if source.ended:
                             source.fail(begin, "the file ends inside of this op")
@@ -54,7 +61,9 @@ def read_forms(path: Path, parser: JsonParser | EdnParser, slow: Slow) -> Histor
                     parser.comma = 1
             at = parser.at
         if parser.close:
-            source.fail(source.size - 1, f"the file ends before the {chr(parser.close)!r} of its list of ops")
+            source.fail(
+                max(source.size - 1, 0), f"the file ends before the {chr(parser.close)!r} of its list of ops"
+            )
     return rows.history()
 
 

@@ -5,15 +5,14 @@ Unlike our own, ops may lack index, time, process and f, and may be spread over 
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
 from checkers.columns import History
-from checkers.formats._errors import CannotWriteError
+from checkers.formats._errors import check_finite
 from checkers.formats._forms import NotAnOpError, op_of, read_forms
 from checkers.formats._input import Input
 from checkers.formats._keyed import keyed
@@ -82,16 +81,6 @@ def write(history: History, out: BinaryIO) -> None:
             data["node"] = op.node
         if op.error is not None:
             data["error"] = op.error
-        _finite(data, op.index)
+        check_finite(data, op.index)
         out.write((b",\n" if number else b"") + _encoder.encode(data))
     out.write(b"]\n")
-
-
-def _finite(value: Any, index: int) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise CannotWriteError(f"op {index} has a number that JSON cannot say: {value}")
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            _finite(item, index)

@@ -28,7 +28,7 @@ _HEAD = re.compile(rb"\s*\{:process \d+, :type :(invoke|ok), :f :(get|put|append
 
 def read(path: Path) -> History:
     """The history of a file. Raises MalformedHistoryError and OSError."""
-    history = read_forms(path, EdnParser(), _take)
+    history = read_forms(path, EdnParser(), _take, _line_end)
     odd = [f for f in history.fs if f not in FUNCTIONS]
     if odd:
         op = int((history.f == history.fs.index(odd[0])).argmax())
@@ -43,11 +43,13 @@ def read(path: Path) -> History:
     return history
 
 
+def _line_end(source: Input, begin: int) -> int:
+    return source.data.find(b"\n", begin, source.size)
+
+
 def _take(source: Input, begin: int, end: int, rows: Rows) -> None:
     """A line with something odd between its quotes."""
-    del end
-    line_end = source.data.find(b"\n", begin, source.size)
-    raw = bytes(source.data[begin:line_end])
+    raw = bytes(source.data[begin:end])
     try:
         found = _LINE.fullmatch(raw.decode().rstrip("\r"))
     except UnicodeDecodeError as e:

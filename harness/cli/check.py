@@ -81,7 +81,7 @@ def check(
     by_model = None if model is None else checker_of_model(model)
     path, ops = load(history, format)
     loaded = time.perf_counter()
-    if model is None and workload is None:
+    if model is None and workload is None and not (history / RUN_FILE).is_file():
         model = model_of(ops)
         by_model = None if model is None else checker_of_model(model)
     names = (by_model,) if by_model else checkers_of(workload or workload_of(history, path, ops), ops)
