@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from checkers import edn
+from checkers.formats import edn
 from checkers.history import MalformedHistoryError, Op
 from checkers.list_append import ListAppend
 from checkers.record import Record
