@@ -127,7 +127,7 @@ def effect(model: Model, f: str, invoked: Any, completed: Any) -> tuple[Any, Any
     return invoked if role == Role.CAS else (ANY, KEEP)
 
 
-_ENGINES = ("search",)
+_ENGINES = ("zones", "search")
 
 
 def register_model(
@@ -161,7 +161,7 @@ CAS_REGISTER = register_model("cas-register", {"read": Role.READ, "write": Role.
 CAS_REGISTER_STRICT = register_model(
     "cas-register-strict",
     {**(CAS_REGISTER.roles or {}), "refused cas": Role.MISMATCH},
-    engines=("table",),
+    engines=("zones", "table"),
     refusals={"cas": "refused cas"},
 )
 

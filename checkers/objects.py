@@ -34,6 +34,8 @@ class Registers(NamedTuple):
     size: int
     initial: int
     value: Callable[[int], Any]
+    unlike: Int64 | None = None
+    """values that the state was said not to be (Role.MISMATCH); None where there are no such operations"""
 
 
 class Arguments(NamedTuple):
@@ -190,7 +192,7 @@ def _registers(objects: Objects) -> Registers:
         pool = history.pool
         kind = np.concatenate((kind, pool.kind[pairs + 1], pool.kind[pairs + 2]))
         word = np.concatenate((word, pool.word[pairs + 1], pool.word[pairs + 2]))
-    codes, count, initial, decode = _numbered(history, Column(kind, word), objects.model.initial)
+    codes, size, initial, decode = _numbered(history, Column(kind, word), objects.model.initial)
     need = np.full(m, NONE, np.int64)
     put = np.full(m, NONE, np.int64)
     r, w, c = len(reads), len(reads) + len(writes), len(reads) + len(writes) + len(changes)
@@ -199,8 +201,13 @@ def _registers(objects: Objects) -> Registers:
     need[changes] = codes[w:c]
     put[changes] = codes[c:]
     put[deletes] = initial
-    put[roles == Role.MISMATCH] = NONE
-    return Registers(need, put, count, initial, decode)
+    unlike = None
+    refused = changes[roles[changes] == Role.MISMATCH]
+    if len(refused):
+        unlike = np.full(m, NONE, np.int64)
+        unlike[refused] = need[refused]
+        need[refused] = put[refused] = NONE
+    return Registers(need, put, size, initial, decode, unlike)
 
 
 def _numbered(history: History, column: Column, initial: Any) -> tuple[Int64, int, int, Callable[[int], Any]]:
