@@ -63,6 +63,7 @@ class Values:
         self.pool_kind = bytearray()
         self.pool_word: list[int] = []
         self._codes: dict[str, int] = {}
+        self._places: dict[int, int] = {}
 
     def string(self, text: str) -> int:
         """The place of a string, the same each time."""
@@ -80,8 +81,10 @@ class Values:
         if kind is int:
             if INT_MIN <= value <= INT_MAX:
                 return INT, value
-            self.others.append(value)
-            return OTHER, len(self.others) - 1
+            if value not in self._places:
+                self._places[value] = len(self.others)
+                self.others.append(value)
+            return OTHER, self._places[value]
         if kind is str:
             return STR, self.string(value)
         if kind is bool:
