@@ -13,8 +13,7 @@
 | registry, catalogue | every checker by name, and the door for those of other packages; all of them as a table |
 | linearizability, models | one total order that explains every key, for any sequential model |
 | list_append, txn | cycles and other anomalies of transactions of appends and reads |
-| objects, engines, zones, search, table | a history by key, and the ways to decide that; which one is said in results |
-| list_append, txn_* | cycles and other anomalies of transactions of appends and reads |
+| objects, engines, zones, search, table | a history by key, and the ways to decide it; results say which one did |
 | sets, set_final | elements lost, stale or made up: g-set and broadcast; what the last read must have |
 | sessions, causal, causal_reverse, causal_register, long_fork, monotonic | guarantees weaker than serializability |
 | bank, adya_g2 | what transactions must keep: a total, a predicate |
