@@ -1,53 +1,100 @@
-"""The engine ``search``: registers whose values may be written more than once."""
+"""The engine ``search``: registers whose values may be written more than once (checkers/kernels/search.py)."""
 
 from __future__ import annotations
 
-from checkers import _register_search
-from checkers._budget import Budget, BudgetExceededError
-from checkers._register_search import INITIAL, Act
-from checkers.engines import CRASHED, INVALID, NONE, UNKNOWN, VALID, Decisions, Engine, Objects, undecided
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from checkers._budget import Budget, BudgetExceededError, effort
+from checkers._purse import Purse
+from checkers.columns import Int64
+from checkers.engines import DECLINED, UNKNOWN, Decisions, Engine, Objects, undecided
+from checkers.kernels import search, view
 from checkers.models import Model, Role
+
+EXPLAIN_EFFORT = 3_000_000
+"""configurations to explore for the first impossible completion: counted, so that it is the same everywhere"""
 
 
 def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     """Declines keys with operations that have no role of a register."""
     del model
-    registers, roles = objects.registers, objects.roles
     decisions = undecided(objects.keys)
-    for key in range(objects.keys):
-        low, high = int(objects.start[key]), int(objects.start[key + 1])
-        if not set(roles[low:high].tolist()).isdisjoint((Role.OTHER, Role.MISMATCH)):
-            decisions.why[key] = (
-                "some of its operations are no reads, writes or compare-and-sets of one register"
-            )
-            continue
-        codes = {registers.initial: INITIAL, NONE: NONE}
-        acts = [
-            Act(
-                codes.setdefault(need, len(codes) - 1),
-                codes.setdefault(put, len(codes) - 1),
-                begin,
-                None if end == CRASHED else end,
-            )
-            for need, put, begin, end in zip(
-                registers.need[low:high].tolist(),
-                registers.put[low:high].tolist(),
-                objects.begin[low:high].tolist(),
-                objects.end[low:high].tolist(),
-                strict=True,
-            )
-        ]
+    status, position, why = decisions
+    status[:] = UNKNOWN
+    for key in _strangers(objects):
+        status[key] = DECLINED
+        why[key] = "some of its operations are no reads, writes or compare-and-sets of one register"
+    found = _loaded(objects, budget)
+    registers = objects.registers
+    arguments = _flat(objects.start), _flat(registers.need), _flat(registers.put), registers.initial
+    key = 0
+    while key < objects.keys:
         try:
-            position = _register_search.search(acts, budget.share(objects.keys - key))
+            found.decide(key, *arguments, view(status), view(position))
         except BudgetExceededError as e:
-            decisions.status[key], decisions.position[key] = UNKNOWN, e.position
-            decisions.why[key] = str(e)
-            continue
-        decisions.status[key] = VALID if position is None else INVALID
-        if position is not None:  # found with foresight, perhaps before the first that is impossible
-            ends = objects.end[low:high]
-            decisions.position[key] = ends[ends != CRASHED].max()
+            key = found.current
+            position[key] = found.proved
+            why[key] = str(e)
+            key += 1
+        else:
+            break
     return decisions
 
 
-ENGINE = Engine("search", decide)
+def first(objects: Objects, model: Model, position: int) -> int:
+    """The first completion at which the only key is impossible, known to be so at ``position``."""
+    del model
+    return _impossible(objects, position)[0]
+
+
+def states(objects: Objects, model: Model, position: int) -> Sequence[int]:
+    """Codes of the values that the only key may have held before its first impossible completion.
+
+    What operations that are still open might make of them does not count.
+    """
+    del model
+    return _impossible(objects, position)[1]
+
+
+def _impossible(objects: Objects, position: int) -> tuple[int, list[int]]:
+    found = _loaded(objects, effort(EXPLAIN_EFFORT))
+    registers = objects.registers
+    count = int(np.searchsorted(objects.begin, position))
+    values = found.number(0, 0, count, _flat(registers.need), _flat(registers.put), registers.initial)
+    try:
+        at = found.first_impossible(0, count, values, EXPLAIN_EFFORT)
+    except BudgetExceededError:
+        return position, []
+    codes = np.zeros(values, np.int64)
+    if at > position:  # the effort ended
+        return position, []
+    return at, sorted(codes[: found.states_before(view(codes))].tolist())
+
+
+def _loaded(objects: Objects, budget: Budget) -> search.Search:
+    purse = Purse(budget, objects.keys)
+    found = search.Search(purse.look)
+    purse.search = found
+    longest = int(np.diff(objects.start).max(initial=1))
+    found.load(_flat(objects.begin), _flat(objects.end), objects.registers.size, longest)
+    return found
+
+
+def _flat(array: Int64) -> Any:
+    return view(np.ascontiguousarray(array))
+
+
+def _strangers(objects: Objects) -> list[int]:
+    """The keys with operations of no role."""
+    strange: NDArray[np.bool_] = (objects.roles == Role.OTHER) | (objects.roles == Role.MISMATCH)
+    if not strange.any():
+        return []
+    keys = np.searchsorted(objects.start, np.flatnonzero(strange), side="right") - 1
+    return [int(key) for key in np.unique(keys)]
+
+
+ENGINE = Engine("search", decide, first=first, states=states)

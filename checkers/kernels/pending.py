@@ -1,0 +1,329 @@
+"""What is pending and still to come, and the configurations of a register's search (checkers/kernels/search.py)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, MutableSequence, Sequence
+
+NONE = -1
+ONE = 1
+HALF = 1 << 32
+UNBOUNDED = 1 << 60
+READ, WRITE, CAS = 0, 1, 2
+
+
+def words(count: int) -> MutableSequence[int]:
+    return array("Q", bytes(8 * count))
+
+
+def numbers(count: int) -> MutableSequence[int]:
+    return array("q", bytes(8 * count))
+
+
+def longer(old: MutableSequence[int], count: int) -> MutableSequence[int]:
+    new = numbers(count)
+    for i in range(min(len(old), count)):
+        new[i] = old[i]
+    return new
+
+
+def longer_words(old: MutableSequence[int], count: int) -> MutableSequence[int]:
+    new = words(count)
+    for i in range(min(len(old), count)):
+        new[i] = old[i]
+    return new
+
+
+class EffortError(Exception):
+    """An attempt took more than it was allowed to."""
+
+
+class Pending:
+    """All configurations of one key after the ops so far. ``look(explored, bytes)`` is called now and then, may
+    raise, and says after how many more configurations it wants to be called again.
+
+    A configuration is ``stride`` words of 64 bits: state, L and M (``masks`` words each), and one per class of
+    crashed operations: how many are unused, in its low half of those begun before the last write, in the high half of
+    the others.
+    """
+
+    def __init__(self, look: Callable[[int, int], int]) -> None:
+        self.look = look
+        self.fuel = look(0, 0)
+        self.explored = 0
+        self.limit = UNBOUNDED
+        self.current = 0  # the key in hand
+        self.narrowed = False
+        self.masks = 1
+        self.slots = 64
+        self.kind = numbers(64)
+        self.need = numbers(64)
+        self.put = numbers(64)
+        self.until = numbers(64)
+        self.free = numbers(64)
+        self.queue = numbers(64)  # slots of what is pending, by end
+        self.pending = 0
+        self.open = words(1)
+        self.readers = words(1)
+        self.writers = words(1)
+        self.classes = 0
+        self.room = 0  # classes of crashed operations that a configuration has words for
+        self.class_need = numbers(4)
+        self.class_put = numbers(4)
+        self.class_left = numbers(4)
+        self.values = 0
+        self.reads = words(1)  # by value, masks words each: pending reads of it
+        self.changes = words(1)  # pending compare-and-sets from it
+        self.coming = numbers(1)  # by value: operations that need it, still to begin
+        self.duties = numbers(1)  # those among them that complete
+        self.sources = numbers(1)  # operations that put it, still to begin
+        self.next_need = numbers(1)  # the first of those in ``coming``
+        self.head = numbers(1)  # by state: the first configuration in ``out``
+        self.reach = numbers(1)
+        self.marked = numbers(1)
+        self.visited = numbers(1)
+        self.mark = 0
+        self.reached = 0
+        self.stride = 3
+        self.now = words(64 * 3)
+        self.count = 0
+        self.earlier = 0  # configurations before the last completion, still in ``out``
+        self.out = words(64 * 3)
+        self.found = 0
+        self.links = numbers(64)
+        self.tmp = words(64 * 4)
+        self.path = numbers(64)
+        self.path_mark = numbers(64)
+        self.marks = 0
+        self.keep = numbers(64)
+        self.target = 0
+        self.exact = False
+        self.endless = False  # crashed operations are never used up: more is possible than there is
+        self.thrift = (
+            False  # crashed operations are used only where there is no other way: not everything is tried
+        )
+        self.allowance = 0  # crashed operations that may be used for the completion in hand
+        self.denied = False
+        self.width = UNBOUNDED
+        self.proved = NONE
+        self.verdict = NONE
+        self.at = -1  # position of the event in hand
+        self.begin: Sequence[int] = numbers(1)
+        self.end: Sequence[int] = numbers(1)
+        self.local = numbers(1)  # by code of a value: its number in the key in hand
+        self.codes = numbers(1)  # and back
+        self.stamp = numbers(1)  # the key for which that was set
+        self.needs = numbers(1)
+        self.puts = numbers(1)
+        self.next_alike = numbers(1)  # by operation: the next one of the same need
+        self.first_end = numbers(
+            1
+        )  # by operation: when the first write that begins with it or later completes
+        self.useful_until = 0  # when the first write that is yet to begin completes
+
+    def reset(self, values: int, exact: bool) -> None:
+        """Begin anew, with so many values, at value 0."""
+        self.values = values
+        self.exact = exact
+        self.masks = 1
+        self.slots = 64
+        self.pending = 0
+        self.classes = 0
+        self.room = 0
+        self.stride = 3
+        self.mark = 0
+        self.narrowed = False
+        size = values + 1
+        if len(self.coming) < size:
+            grown = size + size // 2
+            self.coming = numbers(grown)
+            self.duties = numbers(grown)
+            self.sources = numbers(grown)
+            self.next_need = numbers(grown)
+            self.head = numbers(grown)
+            self.reach = numbers(grown)
+            self.marked = numbers(grown)
+            self.visited = numbers(grown)
+        if len(self.reads) < size:
+            self.reads = words(size + size // 2)
+            self.changes = words(size + size // 2)
+        for value in range(size):
+            self.coming[value] = 0
+            self.duties[value] = 0
+            self.sources[value] = 0
+            self.next_need[value] = NONE
+            self.head[value] = NONE
+            self.marked[value] = 0
+            self.visited[value] = 0
+            self.reads[value] = 0
+            self.changes[value] = 0
+        for slot in range(64):
+            self.free[slot] = 63 - slot
+        self.open[0] = 0
+        self.readers[0] = 0
+        self.writers[0] = 0
+        self.now[0] = 0
+        self.now[1] = 0
+        self.now[2] = 0
+        self.count = 1
+
+    def reshape(self, masks: int, room: int) -> None:
+        """Room for more pending operations, or more classes of crashed ones, in every configuration."""
+        stride = 1 + 2 * masks + room
+        wider = words(max(64, 2 * self.count) * stride)
+        for i in range(self.count):
+            a = i * self.stride
+            b = i * stride
+            wider[b] = self.now[a]
+            for k in range(self.masks):
+                wider[b + 1 + k] = self.now[a + 1 + k]
+                wider[b + 1 + masks + k] = self.now[a + 1 + self.masks + k]
+            for k in range(self.room):
+                wider[b + 1 + 2 * masks + k] = self.now[a + 1 + 2 * self.masks + k]
+        self.now = wider
+        self.out = words(max(64, 2 * self.count) * stride)
+        self.links = numbers(max(64, 2 * self.count))
+        self.tmp = words(64 * (stride + 1))
+        if masks != self.masks:
+            self.widen(masks)
+        self.masks = masks
+        self.room = room
+        self.stride = stride
+
+    def widen(self, masks: int) -> None:
+        """Room for 64 pending operations a mask."""
+        old = self.masks
+        size = self.values + 1
+        reads = words(size * masks)
+        changes = words(size * masks)
+        for value in range(size):
+            for k in range(old):
+                reads[value * masks + k] = self.reads[value * old + k]
+                changes[value * masks + k] = self.changes[value * old + k]
+        self.reads = reads
+        self.changes = changes
+        slots = 64 * masks
+        self.kind = longer(self.kind, slots)
+        self.need = longer(self.need, slots)
+        self.put = longer(self.put, slots)
+        self.until = longer(self.until, slots)
+        self.free = longer(self.free, slots)
+        self.queue = longer(self.queue, slots)
+        self.open = longer_words(self.open, masks)
+        self.readers = longer_words(self.readers, masks)
+        self.writers = longer_words(self.writers, masks)
+        for i in range(slots - self.slots):
+            self.free[i] = slots - 1 - i
+        self.slots = slots
+
+    def begins(self, need: int, put: int, end: int) -> int:
+        """An operation that will complete begins; its slot."""
+        if self.pending == self.slots:
+            self.reshape(self.masks + 1, self.room)
+        slot = self.free[self.slots - self.pending - 1]
+        self.need[slot] = need
+        self.put[slot] = put
+        self.until[slot] = end
+        at = self.pending
+        while at > 0 and self.until[self.queue[at - 1]] > end:
+            self.queue[at] = self.queue[at - 1]
+            at -= 1
+        self.queue[at] = slot
+        self.pending += 1
+        word = slot >> 6
+        bit = ONE << (slot & 63)
+        self.open[word] |= bit
+        masks = self.masks
+        if put == NONE:
+            self.kind[slot] = READ
+            self.readers[word] |= bit
+            self.reads[need * masks + word] |= bit
+            stride = self.stride
+            for i in range(self.count):
+                if self.now[i * stride] == need:
+                    self.now[i * stride + 1 + word] |= bit
+        elif need == NONE:
+            self.kind[slot] = WRITE
+            self.writers[word] |= bit
+        else:
+            self.kind[slot] = CAS
+            self.changes[need * masks + word] |= bit
+        return slot
+
+    def crashes(self, need: int, put: int) -> None:
+        """An operation of which nobody knows whether it happens begins."""
+        which = NONE
+        for k in range(self.classes):
+            if self.class_left[k] > 0 and self.class_need[k] == need and self.class_put[k] == put:
+                which = k
+                break
+        if which == NONE:
+            for k in range(self.classes):
+                if self.class_left[k] == 0:
+                    which = k
+                    break
+        if which == NONE:
+            which = self.classes
+            if which == len(self.class_need):
+                self.class_need = longer(self.class_need, 2 * which)
+                self.class_put = longer(self.class_put, 2 * which)
+                self.class_left = longer(self.class_left, 2 * which)
+            self.class_left[which] = 0
+            self.classes += 1
+            if self.classes > self.room:
+                self.reshape(self.masks, self.classes + self.classes // 2)
+        stride = self.stride
+        place = 1 + 2 * self.masks + which
+        if self.class_left[which] == 0:
+            self.class_need[which] = need
+            self.class_put[which] = put
+            for i in range(self.count):
+                self.now[i * stride + place] = 0
+        self.class_left[which] += 1
+        for i in range(self.count):
+            self.now[i * stride + place] += HALF
+
+    def observed(self, value: int) -> bool:
+        """Whether an operation needs the value that is pending, or still to begin."""
+        if self.exact or self.coming[value] > 0:
+            return True
+        at = value * self.masks
+        for k in range(self.masks):
+            if self.reads[at + k] | self.changes[at + k]:
+                return True
+        return self.crashed_need(value)
+
+    def crashed_need(self, value: int) -> bool:
+        """Whether a crashed operation needs the value."""
+        found = False
+        for k in range(self.classes):
+            if self.class_left[k] > 0 and self.class_need[k] == value:
+                found = True
+        return found
+
+    def retire(self, value: int) -> None:
+        """Forget crashed operations that put a value which nothing needs any more."""
+        if self.classes == 0 or self.observed(value):
+            return
+        for k in range(self.classes):
+            if self.class_left[k] > 0 and self.class_put[k] == value:
+                self.class_left[k] = 0
+                place = 1 + 2 * self.masks + k
+                for i in range(self.count):
+                    self.now[i * self.stride + place] = 0
+                if self.class_need[k] != NONE:
+                    self.retire(self.class_need[k])
+
+    def spend(self) -> int:
+        """Count a configuration. What ``look`` raises is passed on; EffortError beyond the effort of an attempt."""
+        self.explored += 1
+        if self.explored > self.limit:
+            raise EffortError
+        self.fuel -= 1
+        if self.fuel <= 0:
+            self.fuel = self.look(self.explored, self.held())
+        return 0
+
+    def held(self) -> int:
+        """Bytes of the configurations."""
+        return 8 * (len(self.now) + len(self.out) + len(self.links) + len(self.tmp))
