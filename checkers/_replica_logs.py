@@ -7,6 +7,7 @@ and not how long they ran. Where a disk brought back another log than the last o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from checkers.history import MalformedHistoryError
@@ -18,6 +19,26 @@ UNKNOWN = object()
 
 FORGET_EVERY = 256
 """steps between two looks at what can be forgotten"""
+
+
+def entries_of(event: TraceEvent) -> Sequence[Sequence[Any]]:
+    """Of an ``append``: a list of [term, identity]; raises MalformedHistoryError."""
+    entries = event.data.get("entries")
+    if not isinstance(entries, list | tuple):
+        raise MalformedHistoryError(
+            f"trace event {event.index}: append of {event.node}: expected a list of entries, got {entries!r}"
+        )
+    for entry in entries:
+        if not (
+            isinstance(entry, list | tuple)
+            and len(entry) == 2
+            and type(entry[0]) is int
+            and isinstance(entry[1], str)
+        ):
+            raise MalformedHistoryError(
+                f"trace event {event.index}: append of {event.node}: expected entries [term, id], got {entry!r}"
+            )
+    return entries
 
 
 class Log:
@@ -42,11 +63,7 @@ class Log:
         first = at = integer(event, "index")
         if at <= self.last:
             self._cut(at - 1)
-        for entry in event.data.get("entries", ()):
-            if not isinstance(entry, list | tuple) or len(entry) != 2:
-                raise MalformedHistoryError(
-                    f"trace event {event.index}: append of {event.node}: expected entries [term, id], got {entry!r}"
-                )
+        for entry in entries_of(event):
             self.entries[at] = (entry[0], entry[1])
             at += 1
         self.last = max(at - 1, first - 1)

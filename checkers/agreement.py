@@ -279,8 +279,8 @@ class Agreement(Stepwise):
             self._sources(value, key, event)
 
     def _placed(self, index: int, value: Any, event: TraceEvent) -> None:
-        if self._repeats:
-            return
+        if self._repeats or value == "":
+            return  # an empty entry may come any number of times
         key = identity(value)
         place = self._places.setdefault(key, (index, event))
         if place[0] != index:

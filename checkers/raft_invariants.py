@@ -30,11 +30,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from checkers._raft_mirror import INDEX_BITS, NO_VOTE, Entries, Mirror
+from checkers._replica_logs import entries_of
+from checkers.history import MalformedHistoryError
 from checkers.record import Record, TraceEvent
 from checkers.requests import named
 from checkers.result import Result
-from checkers.stepwise import Stepwise, names
+from checkers.stepwise import Stepwise, integer, names
 from checkers.words import listing, seconds
+
+INTEGERS: dict[str, tuple[tuple[str, int], ...]] = {
+    "started": (("term", 0), ("last_index", 0), ("last_term", 0)),
+    "role": (("term", 0),),
+    "vote": (("term", 0),),
+    "append": (("index", 1),),
+    "truncate": (("after", 0),),
+    "commit": (("index", 1), ("term", 0)),
+    "apply": (("index", 0),),
+    "killed": (),
+    "power_lost": (),
+}
+"""kind -> what it has to say, as integers, and the least"""
 
 
 class RaftInvariants(Stepwise):
@@ -82,11 +97,26 @@ class RaftInvariants(Stepwise):
     # --- in and out ---------------------------------------------------------------------------------------
 
     def observe_trace(self, event: TraceEvent) -> None:
-        handler = self._handlers.get(event.kind)
+        kind = event.kind
+        handler = self._handlers.get(kind)
         node = self._nodes.get(event.node)
         if handler is not None and node is not None:
             self._events += 1
-            handler(node, event.index, event.time, event.data)
+            data = event.data
+            for name, least in INTEGERS[kind]:
+                if integer(event, name) < least:
+                    raise MalformedHistoryError(
+                        f"trace event {event.index}: {kind} of {event.node}: expected {name} of at least {least}"
+                    )
+            if kind == "append":
+                entries_of(event)
+            elif kind in ("vote", "started"):
+                voted = data.get("for" if kind == "vote" else "vote")
+                if not isinstance(voted, str) and (kind == "vote" or voted is not None):
+                    raise MalformedHistoryError(
+                        f"trace event {event.index}: {kind} of {event.node}: expected a vote's node, got {voted!r}"
+                    )
+            handler(node, event.index, event.time, data)
 
     def result(self) -> Result:
         """The verdict so far. A trace without events of a Raft core is unknown, and so is one with holes."""
@@ -139,7 +169,7 @@ class RaftInvariants(Stepwise):
         term = data["term"]
         if term != n.term:
             self._raise_term(n, term, index, time)
-        if data["role"] != "leader":
+        if data.get("role") != "leader":
             n.lead_term = 0
             return
         n.lead_term = term
@@ -416,10 +446,11 @@ class RaftInvariants(Stepwise):
         n.lead_term = 0
         n.commit = 0
         n.term = term = data["term"]
-        for voted in [t for t in n.votes if t > term or (t == term and data["vote"] != n.votes[t][0])]:
+        kept = data.get("vote")
+        for voted in [t for t in n.votes if t > term or (t == term and kept != n.votes[t][0])]:
             n.lost_votes[voted] = n.votes.pop(voted)
-        if data["vote"] is not None:
-            n.votes.setdefault(term, (data["vote"], index))
+        if kept is not None:
+            n.votes.setdefault(term, (kept, index))
         before = len(n.terms)
         self._recover(n, data["last_index"], data["last_term"], index)
         if len(n.terms) < before:

@@ -10,6 +10,7 @@ import msgspec
 
 from checkers.history import NEMESIS, Op
 from checkers.record import TraceEvent
+from harness.errors import UsageError
 
 _decode = msgspec.json.Decoder(TraceEvent).decode
 
@@ -25,6 +26,22 @@ class TraceFile:
             for line in file:
                 if line.endswith(b"\n"):
                     yield _decode(line)
+
+
+def load_trace(path: Path) -> list[TraceEvent]:
+    """A trace as a whole, from wherever it is; raises UsageError with file and line."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as e:
+        raise UsageError(f"{path}: {e.strerror or e}") from e
+    found: list[TraceEvent] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                found.append(_decode(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+            raise UsageError(f"{path}:{number}: not an event of a trace: {e}") from e
+    return found
 
 
 class Elections:

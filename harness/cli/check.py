@@ -1,4 +1,4 @@
-"""``splitbrain check``: a history judged alone, without trace or run."""
+"""``splitbrain check``: a history judged alone, without a run; with its trace for the checkers that look at one."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from harness.cli.common import say, say_results
 from harness.cli.histories import FORMATS, load
 from harness.errors import VERDICT_CODES, UsageError, nearest
 from harness.store import RUN_FILE
+from harness.tracefile import load_trace
 
 BESIDE = frozenset(
     {
@@ -36,6 +37,14 @@ BESIDE = frozenset(
     }
 )
 """checkers of a run that say nothing about the promises a history alone could break"""
+
+MEASURES = frozenset({"stats", "availability", "bite"})
+"""those that judge the run and never the system: nothing to check a history by"""
+
+TRACED = frozenset({"raft-invariants", "state-divergence", "agreement", "elections", "startup"})
+"""those that look at a trace"""
+
+TRACE_FILE = "trace.jsonl"
 
 # what clients do -> the workload it is, the most telling first
 TELLING = (
@@ -68,6 +77,13 @@ def check(
     budget_mb: Annotated[float | None, typer.Option(help="Give up beyond so much memory: unknown.")] = None,
     engine: Annotated[str | None, typer.Option(help="The only engine of linearizability to ask.")] = None,
     format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = AUTO,  # noqa: A002
+    trace: Annotated[
+        Path | None, typer.Option(help="A trace, JSON lines; of a run's folder its own.", metavar="FILE")
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of a checker; its value as JSON.", metavar="NAME=VALUE"),
+    ] = None,
 ) -> int:
     """Returns the verdict's exit code."""
     started = time.perf_counter()
@@ -84,9 +100,21 @@ def check(
     if model is None and workload is None and not (history / RUN_FILE).is_file():
         model = model_of(ops)
         by_model = None if model is None else checker_of_model(model)
-    names = (by_model,) if by_model else checkers_of(workload or workload_of(history, path, ops), ops)
+    if trace is None and history.is_dir() and (history / TRACE_FILE).is_file():
+        trace = history / TRACE_FILE
+    names = (
+        (by_model,)
+        if by_model
+        else checkers_of(workload or workload_of(history, path, ops), ops, traced=trace is not None)
+    )
     options: dict[str, Any] = {"model": model, "budget_s": budget_s, "budget_mb": budget_mb, "engine": engine}
-    record = Record(ops, options={k: v for k, v in options.items() if v is not None})
+    given = options_of(history, option or ())
+    record = Record(
+        ops,
+        load_trace(trace) if trace is not None and not TRACED.isdisjoint(names) else (),
+        tuple(given.get("nodes", ())),
+        {**given, **{k: v for k, v in options.items() if v is not None}},
+    )
     try:
         results = [registry.create(name).check(record) for name in names]
     except (ValueError, registry.UnknownCheckerError) as e:
@@ -133,14 +161,39 @@ def workload_of(history: Path, path: Path, ops: History) -> str:
     )
 
 
-def checkers_of(workload: str, ops: History) -> tuple[str, ...]:
+def options_of(history: Path, given: Sequence[str]) -> dict[str, Any]:
+    """Options of checkers, ``name=value`` each; the nodes of a run are known from its folder."""
+    found: dict[str, Any] = {}
+    if history.is_dir() and (history / RUN_FILE).is_file():
+        from harness.replay import load_spec  # noqa: PLC0415 (a history alone needs no run)
+
+        found["nodes"] = load_spec(history)[0].node_names()
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"check: --option: expected NAME=VALUE, got {text!r}")
+        try:
+            found[name] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            found[name] = value
+    nodes = found.get("nodes", ())
+    if not isinstance(nodes, list | tuple) or not all(isinstance(node, str) for node in nodes):
+        raise UsageError(f"check: --option: expected nodes to be a list of names, got {nodes!r}")
+    return found
+
+
+def checkers_of(workload: str, ops: History, *, traced: bool = False) -> tuple[str, ...]:
     """The checkers of a workload that a history alone can answer, or the one checker of that name.
 
     Convergence needs marked final reads.
     """
     from workloads import registry as workloads  # noqa: PLC0415
 
-    if workload not in workloads.names() and workload in registry.names() and workload not in BESIDE:
+    if workload not in workloads.names() and workload in registry.names() and workload not in MEASURES:
+        if workload in TRACED and not traced:
+            raise UsageError(
+                f"check: --workload: {workload!r} looks at a trace; expected --trace FILE, or the folder of a run"
+            )
         return (workload,)
     try:
         names = workloads.get(workload).checkers

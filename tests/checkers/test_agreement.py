@@ -103,6 +103,12 @@ def test_of_two_orders_the_later_word_decides() -> None:
     assert types(judge(Agreement(), *events, deliver("n0", "c"))) == ["order"]
 
 
+def test_an_empty_entry_comes_any_number_of_times_and_nobody_proposes_it() -> None:
+    events: list[Event] = [("n0", "propose", {"value": "a"})]
+    events += [decide(n, i, "" if i != 2 else "a") for i in (1, 2, 3) for n in NODES]
+    assert judge(Agreement(), *events).verdict == "valid"
+
+
 @pytest.mark.parametrize("option", ["repeats", "gaps"])
 def test_what_a_protocol_may_do_is_an_option(option: str) -> None:
     events = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -97,6 +98,43 @@ def test_every_prefix_gets_the_verdict_of_the_whole_record(name: str, drawn: lis
         assert online.verdict() == batch.verdict
         # what is called final is a violation, and what violates stays one
         assert not online.violated() or batch.verdict == "invalid"
+
+
+junk = st.sampled_from([None, True, "x", 3.5, -1, [], [1], [[1, 2]], {}, {"a": 1}])
+raft_events = st.one_of(
+    st.tuples(nodes, st.just("vote"), data(term=small, **{"for": nodes})),
+    st.tuples(
+        nodes,
+        st.just("append"),
+        data(index=st.integers(1, 4), entries=st.lists(st.tuples(small, values), max_size=2)),
+    ),
+    st.tuples(nodes, st.just("truncate"), data(after=small)),
+    st.tuples(nodes, st.just("commit"), data(index=small, term=small, entry_term=small)),
+)
+
+
+@pytest.mark.parametrize("name", STEPWISE)
+@settings(max_examples=150, deadline=None)
+@given(
+    drawn=st.lists(st.one_of(events, raft_events), min_size=1, max_size=12),
+    at=st.integers(0, 11),
+    field=st.integers(0, 3),
+    value=junk,
+    left_out=st.booleans(),
+)
+def test_an_event_that_is_none_is_told_or_judged(
+    name: str, drawn: list[Any], at: int, field: int, value: Any, left_out: bool
+) -> None:
+    """No KeyError, no TypeError: what does not fit is a ValueError."""
+    node, kind, fields = drawn[at % len(drawn)]
+    if fields:
+        chosen = sorted(fields)[field % len(fields)]
+        changed = {k: v for k, v in fields.items() if k != chosen or not left_out}
+        drawn[at % len(drawn)] = (node, kind, changed if left_out else {**changed, chosen: value})
+    made = [TraceEvent(i, i * MS, *event) for i, event in enumerate(drawn)]
+    with contextlib.suppress(ValueError):
+        result = registry.create(name).check(Record([], made, NODES))
+        assert result.verdict == "valid" or result.why
 
 
 def prefixes(name: str, ops: list[Op], options: dict[str, Any]) -> set[str]:
