@@ -79,6 +79,8 @@ def check_environment(spec: RunSpec) -> None:
 
         check(spec)
         return
+    if spec.transport != "stdio":
+        raise UsageError(f"transport: {spec.transport} is for env: process, not sim")
     if spec.bin is not None:
         raise UsageError(f"bin: {spec.bin}: a binary cannot run in simulation; expected env: process")
     from harness.sim.cluster import check_options  # noqa: PLC0415

@@ -39,6 +39,7 @@ from harness.tracefile import Elections, TraceFile
 from harness.twin import write_twin
 from nemeses import registry as nemeses
 from nemeses.schedule import Schedule, plan
+from nemeses.targets import check as check_target
 from nodes.bugs import BUGS
 from nodes.systems import SYSTEMS
 from workloads import registry as workloads
@@ -134,11 +135,27 @@ def _planned_faults(spec: RunSpec, streams: Streams) -> tuple[list[str], Schedul
     )
 
 
+def check_schedule(spec: RunSpec, schedule: Schedule) -> None:
+    """Raises UsageError, one line, for a fault that this run's environment or nodes cannot have."""
+    able = capabilities(spec)
+    for number, fault in enumerate(schedule.faults):
+        try:
+            check_target(fault.target, spec.node_names())
+        except ValueError as e:
+            raise UsageError(f"schedule: faults[{number}]: {e}") from e
+        if fault.family not in able:
+            raise UsageError(
+                f"schedule: faults[{number}]: {fault.family!r} cannot be done in environment {spec.env!r}; "
+                f"it can do {', '.join(sorted(able))}"
+            )
+
+
 def make_plan(spec: RunSpec, schedule: Schedule | None = None) -> Plan:
     """Everything that follows from the seed before the first event. ``schedule`` replaces the planned one."""
     check_spec(spec)
     streams = Streams(spec.seed, spec.overrides)
     if schedule is not None:
+        check_schedule(spec, schedule)
         nemesis = sorted({fault.family for fault in schedule.faults})
     else:
         nemesis, schedule = _planned_faults(spec, streams)

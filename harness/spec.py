@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 EnvName = Literal["sim", "process", "docker"]
+Transport = Literal["stdio", "tcp"]
 
 SECOND = 1_000_000_000
 MS = 1_000_000
@@ -45,6 +46,8 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     op_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 1.0
     seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 1
     env: EnvName = "sim"
+    transport: Transport = "stdio"
+    """how nodes that are processes reach each other: through the harness's pipes, or by links of their own"""
     options: dict[str, Any] = {}
     overrides: dict[str, dict[int, int]] = {}
     """decisions to impose on a replay: stream name -> number of the draw -> its 64 bits"""

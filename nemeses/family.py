@@ -82,7 +82,8 @@ class Shape(msgspec.Struct, frozen=True):
 
     ``weight``: its share where only the family is named; 0: never planned, written by hand only.
     ``targets``: (way, weight). ``percent``: its length when planned, from and to, of the interval.
-    ``blackout``: no node is up meanwhile, so that nothing else would have anything to act on.
+    ``blackout``: no node is up meanwhile, so that nothing else would have anything to act on. ``by_name``: planned
+    only where it is named itself.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Shape(msgspec.Struct, frozen=True):
     nodes_min: int = 1
     percent: tuple[int, int] = (30, 120)
     blackout: bool = False
+    by_name: bool = False
     bout: Bout = single
 
     def draw(self, stream: Draws) -> dict[str, int | str]:

@@ -42,8 +42,9 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
                 for n in chosen.nodes
             }
         }
-        # a later incarnation is not ours to let go: if it stands still, another pause holds it
-        held = [n for n in held if after[n].incarnation == before[n].incarnation]
+        # a later incarnation is not ours to let go: if it stands still, another pause holds it. Which one is ours
+        # is known once it stands still: live nodes take a while to restart, and to be paused after that
+        held = [n for n in held if after[n].incarnation == during[n].incarnation]
     finally:
         await each(held, port.resume)
 

@@ -24,6 +24,10 @@ class LinkRule(msgspec.Struct, frozen=True, omit_defaults=True):
     reorder_ppm: int = 0
     """share of messages held back by a further ``reorder_us_max`` drawn uniformly"""
     reorder_us_max: int = 0
+    corrupt_ppm: int = 0
+    """share of messages damaged on the way: whoever checks them throws them away"""
+    rate_bytes_s: int = 0
+    """so many bytes a second pass, and what comes faster waits; 0: no limit"""
 
 
 class LinkCount(msgspec.Struct):
@@ -33,7 +37,7 @@ class LinkCount(msgspec.Struct):
     refused: int = 0
     """dropped because the link was cut"""
     altered: int = 0
-    """lost, delayed, duplicated or held back by a LinkRule"""
+    """lost, delayed, duplicated, held back or damaged by a LinkRule"""
 
 
 class NodeState(msgspec.Struct):

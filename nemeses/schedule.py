@@ -113,7 +113,7 @@ def _plannable(name: str, shape: Shape, nodes: int) -> Shape:
 
 
 def _drawable(family: Family, nodes: int) -> list[Shape]:
-    shapes = [s for s in family.shapes if s.weight and s.nodes_min <= nodes]
+    shapes = [s for s in family.shapes if s.weight and not s.by_name and s.nodes_min <= nodes]
     if not shapes:
         fewest = min(s.nodes_min for s in family.shapes)
         raise ValueError(f"nemesis {family.name!r} takes {fewest} nodes at least, not {nodes}")

@@ -14,9 +14,10 @@ import yaml
 
 from harness.cli.common import DEFAULT_STORE, StoreOption, console, open_store, say, say_results
 from harness.decode import decode
-from harness.errors import VERDICT_CODES, UsageError, nearest
+from harness.errors import VERDICT_CODES, UsageError, nearest, one_line
 from harness.spec import SECOND, EnvName, RunSpec
 from harness.store import slug
+from nemeses.schedule import Schedule
 
 FLAGS = {field: "--" + field.replace("_", "-") for field in RunSpec.__struct_fields__}
 
@@ -35,6 +36,12 @@ def once(
     time_limit: Annotated[float, typer.Option(help="Seconds of the main phase.", metavar="S")] = 10.0,
     seed: Annotated[int | None, typer.Option(help="The number the plan follows from; random.")] = None,
     env: Annotated[str, typer.Option(help="sim, process or docker.")] = "sim",
+    transport: Annotated[
+        str, typer.Option(help="How processes reach each other: stdio (through the harness) or tcp.")
+    ] = "stdio",
+    schedule: Annotated[
+        Path | None, typer.Option(help="Play the faults of this file.", metavar="FILE")
+    ] = None,
     bug: Annotated[str | None, typer.Option(help="Plant this bug; see: splitbrain list bugs.")] = None,
     binary: Annotated[
         str | None, typer.Option("--bin", help="A node that speaks Maelstrom's protocol.", metavar="PATH")
@@ -52,7 +59,7 @@ def once(
     store: StoreOption = Path(DEFAULT_STORE),
 ) -> int:
     """Check, execute and judge one run; returns the verdict's exit code."""
-    from harness.run import check_spec, execute  # noqa: PLC0415 (imports every environment)
+    from harness.run import check_schedule, check_spec, execute  # noqa: PLC0415 (imports every environment)
 
     env = one_of_envs(env, "test: --env")
     shown = Path(binary).name if binary else system
@@ -65,6 +72,7 @@ def once(
         "time_limit": time_limit,
         "seed": secrets.randbelow(1 << 32) if seed is None else seed,
         "env": env,
+        "transport": transport,
         "bug": bug,
         "bin": binary,
         "args": arg or [],
@@ -77,13 +85,27 @@ def once(
     }
     spec = spec_of(fields, "test")
     check_spec(spec)
+    faults = None if schedule is None else load_schedule(schedule, spec)
+    if faults is not None:
+        check_schedule(spec, faults)
     folder = open_store(store).new(spec.name, spec.seed)
     say(f"seed {spec.seed}; again: splitbrain replay {folder}")
     with watching(spec) as progress:
-        outcome = execute(spec, folder, on_progress=progress)
+        outcome = execute(spec, folder, schedule=faults, on_progress=progress)
     say_results(outcome.verdict, outcome.results)
     say(f"report: {folder / 'report.html'}")
     return VERDICT_CODES[outcome.verdict]
+
+
+def load_schedule(path: Path, spec: RunSpec) -> Schedule:
+    """The faults of a file. Raises UsageError for what cannot be read, or cannot be done in this run."""
+    try:
+        schedule = Schedule.load(path)
+    except (ValueError, OSError) as e:
+        raise UsageError(f"test: --schedule: {one_line(str(e))}") from e
+    if spec.nemesis:
+        raise UsageError("test: --schedule has the faults; expected no --nemesis beside it")
+    return schedule
 
 
 @contextmanager

@@ -1,12 +1,14 @@
-"""Real worlds: nodes as processes or containers, the harness as the network between them.
+"""Real worlds: nodes as processes or containers, the harness in or around the network between them.
 
 | module | what |
 |---|---|
 | `drive` | one run: open, run a coroutine, clean up, merge the trace |
 | `cluster` | a live cluster behind both ports |
-| `member`, `process`, `docker` | one node's place: how it is started, killed, paused, spoken to |
+| `member`, `process`, `tcp`, `docker` | one node's place: how it is started, killed, paused, spoken to |
 | `image` | the image of a node in a container |
-| `network` | carries messages from node to node under link rules |
+| `wires` | cuts, rules and counts of directed links, whoever carries their frames |
+| `network` | carries the messages of nodes that speak over stdio |
+| `proxy` | stands in the links of nodes that have links of their own |
 | `services` | lin-kv, seq-kv, lww-kv, lin-tso |
 | `runtime` | the harness's coroutines over asyncio |
 | `trace` | node traces: followed live, merged at the end |

@@ -15,13 +15,16 @@ from harness.errors import UsageError
 from harness.live.errors import StartError
 from harness.live.member import Member
 from harness.live.network import Latency, Network
+from harness.live.proxy import LinkProxies
 from harness.live.runtime import LiveMailbox, LiveRuntime, line
 from harness.live.services import Service, services
 from harness.live.trace import Event, Follower, Line
+from harness.live.wires import Links
 from harness.runtime import Mailbox
 from harness.spec import SECOND, RunSpec
 from harness.streams import Streams
 from nemeses.port import Link, LinkCount, LinkRule, NodeState
+from nodes.power import lose_power
 from workloads.port import CallTimeoutError
 
 CONTROL = "c-splitbrain"
@@ -62,6 +65,9 @@ class _Seat:
         """one of kill, start, pause and resume at a time: faults may overlap"""
         self.killing = False
         """its end is the harness's doing"""
+        self.losing_power = False
+        """its end is to take what it has not synced"""
+        self.lost_bytes = 0
         self.holds = 0
         """pauses in force: it goes on when the last of them is left, or with its next incarnation"""
         self.stalled = 0
@@ -77,7 +83,7 @@ class LiveCluster:
     """Nodes in real places, the harness as the network between them.
 
     ``members`` makes each node's place from its name and the two callbacks of a place. ``hear`` is told of
-    trace events as they happen: (node, line).
+    trace events as they happen: (node, line). ``proxies``: the nodes have links of their own, through these.
     """
 
     def __init__(
@@ -88,6 +94,7 @@ class LiveCluster:
         able: frozenset[str],
         members: Callable[[str, Path, Callable[[str, bytes], None], Callable[[str], None]], Member],
         hear: Callable[[str, Line], None],
+        proxies: LinkProxies | None = None,
     ) -> None:
         self.nodes = spec.node_names()
         self.capabilities = able
@@ -102,7 +109,12 @@ class LiveCluster:
         except msgspec.ValidationError as e:
             raise UsageError(f"options.latency or init_timeout_s: {e}") from e
         self.runtime = LiveRuntime(self._post)
-        self.network = Network(latency, streams, self._deliver)
+        self._carrier = Network(latency, streams, self._deliver)
+        self.network: Links = self._carrier if proxies is None else proxies
+        if proxies is not None:
+            proxies.arrived = self._arrived
+            proxies.latency = latency
+        self._power = {name: streams.stream("power", name) for name in self.nodes}
         self._services: dict[str, Service] = services(streams)
         self._follower = Follower(hear)
         self._control_id = 0
@@ -244,10 +256,15 @@ class LiveCluster:
             self._seats[node].ready = True
         self._deliver(node, data)
 
-    def _deliver(self, node: str, data: bytes) -> None:
+    def _arrived(self, node: str) -> None:
+        """A frame has reached the kernel of a node."""
         seat = self._seats[node]
         if seat.holds:
             seat.stalled += 1
+
+    def _deliver(self, node: str, data: bytes) -> None:
+        self._arrived(node)
+        seat = self._seats[node]
         if seat.ready:
             seat.member.write(data)
 
@@ -262,7 +279,7 @@ class LiveCluster:
             if dest == node:
                 self._deliver(node, data + b"\n")
             else:
-                self.network.send(node, dest, data + b"\n")
+                self._carrier.send(node, dest, data + b"\n")
             return
         try:
             body = _body(envelope.body)
@@ -296,7 +313,11 @@ class LiveCluster:
         seat.exited.set()
         self._follower.ended(node)
         status = seat.member.exit_status
-        if seat.killing:
+        if seat.losing_power:
+            lost = lose_power(seat.member.folder / "data", self._power[node])
+            seat.lost_bytes += lost
+            self._note(node, "power_lost", {"lost_bytes": lost})
+        elif seat.killing:
             self._note(node, "killed", {"exit_status": status})
         else:
             why = f"exited with status {status}: {seat.member.last_words()}".rstrip(": ")
@@ -328,9 +349,19 @@ class LiveCluster:
                 await seat.member.kill()
 
     async def power_loss(self, node: str) -> None:
-        raise UsageError(
-            f"power-loss of {node}: SIGKILL keeps the page cache, so a live node cannot lose power"
-        )
+        """A kill that takes with it what the node has not synced (nodes/power.py)."""
+        if "power-loss" not in self.capabilities:
+            raise UsageError(
+                f"power-loss of {node}: it keeps no account of what it synced, and a kill loses nothing"
+            )
+        seat = self._seats[node]
+        async with seat.changing:
+            if seat.member.up:
+                seat.killing = seat.losing_power = True
+                try:
+                    await seat.member.kill()
+                finally:
+                    seat.losing_power = False
 
     async def start(self, node: str) -> None:
         """Start a dead node. One that does not come up stays dead: the system's failure, and traced."""
@@ -405,6 +436,7 @@ class LiveCluster:
             stalled=seat.stalled,
             clock_offset_ns=seat.last_state[0],
             clock_rate_ppm=seat.last_state[1],
+            lost_bytes=seat.lost_bytes,
         )
 
     def links(self) -> dict[Link, LinkCount]:

@@ -17,7 +17,9 @@ from harness.live.cluster import LiveCluster
 from harness.live.keeper import Keeper
 from harness.live.member import Member, OnExit, OnLine
 from harness.live.network import Latency
-from harness.live.process import ProcessMember, find_binary
+from harness.live.process import StdioMember, find_binary
+from harness.live.proxy import LinkProxies
+from harness.live.tcp import TcpMember
 from harness.live.trace import Line, merged
 from harness.nemesis import Triggers
 from harness.spec import RunSpec
@@ -27,16 +29,17 @@ Observer = Callable[[int, int, str, str, dict[str, Any]], None]
 Main = Callable[[LiveCluster], Coroutine[Any, Any, None]]
 
 INIT_TIMEOUT_S_MAX = 3600
+TCP_NODES_MAX = 50
 
 _encode = msgspec.json.Encoder().encode
 
 
 def capabilities(spec: RunSpec) -> frozenset[str]:
-    """The families of faults that a live environment can do. SIGKILL keeps the page cache: no power loss."""
+    """The families of faults that a live environment can do. Clocks and power losses are our own nodes' doing."""
     if spec.env == "docker":
         return frozenset({"kill", "pause"})
     faults = {"partition", "link", "kill", "pause"}
-    return frozenset(faults | {"clock"} if spec.bin is None else faults)
+    return frozenset(faults | {"clock", "power-loss"} if spec.bin is None else faults)
 
 
 def check(spec: RunSpec) -> None:
@@ -45,6 +48,8 @@ def check(spec: RunSpec) -> None:
         if spec.env == "docker":
             raise UsageError(f"bin: {spec.bin}: a binary cannot run in containers; expected env: process")
         find_binary(spec.bin)
+    if spec.transport == "tcp":
+        check_tcp(spec)
     options = spec.options
     decode(options.get("latency", {}), Latency, "options.latency", lambda _: Latency.__struct_fields__)
     seconds = options.get("init_timeout_s", 1)
@@ -55,6 +60,20 @@ def check(spec: RunSpec) -> None:
     ):
         raise UsageError(
             f"options.init_timeout_s: expected more than 0 and at most {INIT_TIMEOUT_S_MAX} seconds, got {seconds!r}"
+        )
+
+
+def check_tcp(spec: RunSpec) -> None:
+    """Raises UsageError where nodes cannot have links of their own."""
+    if spec.env != "process":
+        raise UsageError(f"transport: tcp is for env: process, not {spec.env}")
+    if spec.bin is not None:
+        raise UsageError(
+            f"transport: tcp is for the project's own nodes; bin: {spec.bin} is spoken to over stdio"
+        )
+    if spec.nodes > TCP_NODES_MAX:
+        raise UsageError(
+            f"transport: tcp takes a listener for each pair of nodes: at most {TCP_NODES_MAX} nodes"
         )
 
 
@@ -78,15 +97,24 @@ async def open_cluster(
     if spec.bin is not None:
         find_binary(spec.bin)
     keeper = Keeper()
+    proxies = LinkProxies(spec.node_names(), streams) if spec.transport == "tcp" else None
+    secret = f"{streams.stream('secret').bits():016x}"
 
     def member(name: str, place: Path, on_line: OnLine, on_exit: OnExit) -> Member:
         seed = streams.stream("time-outs", name).bits() >> 2
-        return ProcessMember(name, place, spec, seed, keeper, on_line, on_exit)
+        if proxies is not None:
+            return TcpMember(name, place, spec, seed, keeper, proxies, secret, on_line, on_exit)
+        return StdioMember(name, place, spec, seed, keeper, on_line, on_exit)
 
     try:
-        async with _closing(LiveCluster(spec, folder, streams, capabilities(spec), member, hear)) as c:
-            yield c
+        if proxies is not None:
+            await proxies.open()
+        cluster = LiveCluster(spec, folder, streams, capabilities(spec), member, hear, proxies)
+        async with _closing(cluster):
+            yield cluster
     finally:
+        if proxies is not None:
+            proxies.close()
         keeper.close()
 
 

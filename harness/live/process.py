@@ -1,4 +1,4 @@
-"""Nodes as processes of this machine, over stdin and stdout: our own, or any Maelstrom binary."""
+"""Nodes as processes of this machine: their life, and how to speak to them over stdin and stdout."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -23,7 +24,7 @@ from nodes.channel import Channel
 
 PR_SET_PDEATHSIG = 1
 SETTLE_S = 0.001
-_PACKAGES = str(Path(nodes.__file__).absolute().parent.parent)
+PACKAGES = str(Path(nodes.__file__).absolute().parent.parent)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -61,29 +62,16 @@ def own_arguments(spec: RunSpec) -> list[str]:
 
 
 class ProcessMember:
-    """One node over stdio, in a session and process group of its own."""
+    """One node in a session and process group of its own: its life. How it is spoken to is its kind's.
 
-    def __init__(
-        self,
-        name: str,
-        folder: Path,
-        spec: RunSpec,
-        seed: int,
-        keeper: Keeper,
-        on_line: OnLine,
-        on_exit: OnExit,
-    ) -> None:
+    A kind says the command and the process' pipes, and opens a channel once the process runs.
+    """
+
+    def __init__(self, name: str, folder: Path, keeper: Keeper, on_line: OnLine, on_exit: OnExit) -> None:
         self.name = name
         self.folder = folder
         self.up = False
         self.exit_status: int | None = None
-        self._seed = seed
-        self._own = spec.bin is None
-        if spec.bin is None:
-            # -P: a directory called nodes, where the command was given, is not ours
-            self._command = [sys.executable, "-P", "-m", "nodes", *own_arguments(spec)]
-        else:
-            self._command = [find_binary(spec.bin), *spec.args]
         self._keeper = keeper
         self._on_line = on_line
         self._on_exit = on_exit
@@ -93,54 +81,37 @@ class ProcessMember:
         self._ended = asyncio.Event()
 
     def command(self, incarnation: int) -> list[str]:
-        if not self._own:
-            return self._command
-        trace = self.folder / f"trace-{incarnation}.jsonl"
-        seed = (self._seed + incarnation) % (1 << 63)
-        return [
-            *self._command,
-            "--data",
-            str(self.folder / "data"),
-            "--trace",
-            str(trace),
-            "--seed",
-            str(seed),
-        ]
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "SPLITBRAIN_DATA": str(self.folder / "data")}
+
+    def start(
+        self, command: list[str], environment: dict[str, str], stderr: BinaryIO
+    ) -> subprocess.Popen[bytes]:
+        """Start the process; OSError where that fails."""
+        raise NotImplementedError
+
+    async def open(self, process: subprocess.Popen[bytes]) -> None:
+        """Open the channel, or return when the process has ended."""
+        raise NotImplementedError
 
     async def spawn(self, incarnation: int) -> None:
         await self.discard()
-        data = self.folder / "data"
-        data.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "SPLITBRAIN_DATA": str(data)}
-        if self._own:
-            environment["PYTHONPATH"] = _PACKAGES
+        (self.folder / "data").mkdir(parents=True, exist_ok=True)
         command = self.command(incarnation)
         with (self.folder / "stderr.log").open("ab") as stderr:
             try:
-                process = subprocess.Popen(  # noqa: ASYNC220  returns after the exec, in milliseconds
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    env=environment,
-                    bufsize=0,
-                    start_new_session=True,
-                    # between fork and exec nothing but one system call runs
-                    preexec_fn=None if self._own else _die_with_harness,  # noqa: PLW1509
-                )
+                process = self.start(command, self.environment(), stderr)
             except OSError as e:
                 raise StartError(f"node {self.name}: {command[0]} cannot be run: {e.strerror}") from e
         self._keeper.watch(process.pid)
-        assert process.stdin is not None
-        assert process.stdout is not None
         self._process = process
         self._ended = asyncio.Event()
         self._pidfd = os.pidfd_open(process.pid)
         asyncio.get_running_loop().add_reader(self._pidfd, self._exited)
-        self._channel = Channel(
-            process.stdout.fileno(), process.stdin.fileno(), self._line, _nothing, _nothing
-        )
         self.up = True
+        await self.open(process)
 
     @property
     def pid(self) -> int:
@@ -179,8 +150,8 @@ class ProcessMember:
             self._channel = None
         if self._process is not None:
             for pipe in (self._process.stdin, self._process.stdout):
-                assert pipe is not None
-                pipe.close()
+                if pipe is not None:
+                    pipe.close()
             self._process = None
 
     def _line(self, line: bytes) -> None:
@@ -208,5 +179,64 @@ class ProcessMember:
         self._on_exit(self.name)
 
 
-def _nothing() -> None:
+class StdioMember(ProcessMember):
+    """A node over stdin and stdout: our own, or any Maelstrom binary."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        spec: RunSpec,
+        seed: int,
+        keeper: Keeper,
+        on_line: OnLine,
+        on_exit: OnExit,
+    ) -> None:
+        super().__init__(name, folder, keeper, on_line, on_exit)
+        self._spec = spec
+        self._seed = seed
+        self._own = spec.bin is None
+
+    def command(self, incarnation: int) -> list[str]:
+        spec = self._spec
+        if spec.bin is not None:
+            return [find_binary(spec.bin), *spec.args]
+        return own_command(spec, self.folder, self._seed, incarnation)
+
+    def environment(self) -> dict[str, str]:
+        own = {"PYTHONPATH": PACKAGES} if self._own else {}
+        return {**super().environment(), **own}
+
+    def start(
+        self, command: list[str], environment: dict[str, str], stderr: BinaryIO
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+            bufsize=0,
+            start_new_session=True,
+            # between fork and exec nothing but one system call runs
+            preexec_fn=None if self._own else _die_with_harness,  # noqa: PLW1509
+        )
+
+    async def open(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._channel = Channel(process.stdout.fileno(), process.stdin.fileno(), self._line, nothing, nothing)
+
+
+def own_command(spec: RunSpec, folder: Path, seed: int, incarnation: int) -> list[str]:
+    """What starts a reference node as a process; -P: a directory called nodes, where we are, is not ours."""
+    return [
+        *(sys.executable, "-P", "-m", "nodes", *own_arguments(spec)),
+        *("--data", str(folder / "data"), "--power"),
+        *("--trace", str(folder / f"trace-{incarnation}.jsonl")),
+        *("--seed", str((seed + incarnation) % (1 << 63))),
+    ]
+
+
+def nothing() -> None:
     pass

@@ -16,6 +16,9 @@ from harness.streams import Stream, mix
 from nemeses.port import LinkCount, LinkRule
 
 US = 1_000
+SECOND = 1_000_000_000
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +59,7 @@ class SimLink:
     """A directed link. ``deliver(src, message)`` is the far node's door."""
 
     __slots__ = (
+        "_busy_until",
         "_exponential",
         "_last",
         "_min",
@@ -94,6 +98,7 @@ class SimLink:
         self._exponential = spread if latency.dist == "exponential" else 0
         self._span = 2 * spread + 1 if latency.dist == "uniform" else 1
         self._last = 0
+        self._busy_until = 0
         """when the latest frame arrives"""
         self.cuts = 0
         self.rules: tuple[LinkRule, ...] = ()
@@ -123,7 +128,9 @@ class SimLink:
         draw = self._rule_stream
         copies, altered = 1, False
         for rule in self.rules:
-            if rule.loss_ppm and draw.chance(rule.loss_ppm):
+            lost = rule.loss_ppm and draw.chance(rule.loss_ppm)
+            # a damaged frame fails its tag at the far end: it is as good as lost
+            if lost or (rule.corrupt_ppm and draw.chance(rule.corrupt_ppm)):
                 self.altered += 1
                 self.lost += copies
                 self.doubled += copies - 1
@@ -131,6 +138,8 @@ class SimLink:
             extra = rule.delay_us + (draw.below(rule.jitter_us + 1) if rule.jitter_us else 0)
             if rule.reorder_ppm and draw.chance(rule.reorder_ppm):
                 extra += 1 + draw.below(max(rule.reorder_us_max, 1))
+            if rule.rate_bytes_s:
+                extra += self._queue(message, rule.rate_bytes_s)
             if rule.duplicate_ppm and draw.chance(rule.duplicate_ppm):
                 copies += 1
                 altered = True
@@ -142,6 +151,13 @@ class SimLink:
         for copy in range(copies):
             gap = mix(draw.count + copy) % (delay + 1) if copy else 0
             world.at(world.time + delay + gap, self._arrive, message)
+
+    def _queue(self, message: Any, rate_bytes_s: int) -> int:
+        """How long, in us, until the message has passed a link of that rate, behind what it still carries."""
+        now = self._world.time
+        took = len(_encode(message)) * SECOND // rate_bytes_s
+        self._busy_until = max(self._busy_until, now) + took
+        return (self._busy_until - now) // US
 
     def _arrive(self, message: Any, _: Any) -> None:
         if self.cuts:

@@ -92,6 +92,8 @@ class Connection(asyncio.Protocol):
             self._out.append(b"")
             data = b"\n".join(self._out)
             self._out = []
+            if self._transport.is_closing():
+                return
             self._desk.metrics.client_bytes_out += len(data)
             self._transport.write(data)
             if self._transport.get_write_buffer_size() > OUTPUT_MAX:
@@ -99,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        return not self._out and not self._transport.get_write_buffer_size()
+        return self._transport.is_closing() or not (self._out or self._transport.get_write_buffer_size())
 
     def close(self) -> None:
         """Flush, and close when that is done."""

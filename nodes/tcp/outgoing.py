@@ -113,10 +113,10 @@ class Outgoing:
             self._last_trouble = ""
             self._counters.connections += 1
             self._log.info("link_up", peer=self.peer)
-            self._wire = wire
+            if not wire.ended.done():
+                self._wire = wire
             self.flush()
             await wire.ended
-            self._wire = None
             self._log.info("link_down", peer=self.peer)
 
     async def _dial(self) -> _Wire:
@@ -158,6 +158,11 @@ class Outgoing:
         """The peer reads again."""
         self.flush()
 
+    def lost(self, wire: _Wire) -> None:
+        """At once, not when the task wakes: nothing is written to a connection that is gone."""
+        if self._wire is wire:
+            self._wire = None
+
 
 class _Wire(asyncio.Protocol):
     """One connection of the link. ``ready`` is done when we may send; ``ended`` when it is gone."""
@@ -194,6 +199,7 @@ class _Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ready.done():
             self.ready.set_exception(exc or ConnectionResetError("it hung up in the handshake"))
+        self._link.lost(self)
         if not self.ended.done():
             self.ended.set_result(None)
 

@@ -18,13 +18,15 @@ from tests.sim.puppet import Stage
 Scene = Callable[[Any], Awaitable[None]]
 
 
-@pytest.fixture(params=["sim", "process"])
+@pytest.fixture(params=["sim", "process", "tcp"])
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], None]:
     """Play a scene on a started cluster of two nodes."""
 
     def act(scene: Scene) -> None:
         if request.param == "sim":
             Stage(nodes=2).play(scene)
+        elif request.param == "tcp":
+            live(scene, tmp_path / "run", nodes=2, transport="tcp")
         else:
             live(scene, tmp_path / "run", nodes=2, bin=script(tmp_path, ECHO))
 

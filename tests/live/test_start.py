@@ -82,19 +82,20 @@ def test_bad_options_are_refused(tmp_path: Path) -> None:
         live(nothing, tmp_path / "run", options={"init_timeout_s": "soon"})
 
 
-def test_a_live_environment_cannot_lose_power_and_foreign_nodes_keep_their_clocks() -> None:
+def test_foreign_nodes_keep_their_clocks_and_what_they_wrote() -> None:
     own = capabilities(RunSpec(env="process"))
-    assert own == {"partition", "link", "kill", "pause", "clock"}
-    assert capabilities(RunSpec(env="process", bin="x")) == own - {"clock"}
+    assert own == {"partition", "link", "kill", "pause", "clock", "power-loss"}
+    assert capabilities(RunSpec(env="process", transport="tcp")) == own
+    assert capabilities(RunSpec(env="process", bin="x")) == own - {"clock", "power-loss"}
     assert capabilities(RunSpec(env="docker")) == {"kill", "pause"}
 
 
-def test_power_loss_is_refused(tmp_path: Path) -> None:
+def test_a_power_loss_of_a_node_without_accounts_is_refused(tmp_path: Path) -> None:
     async def main(cluster: object) -> None:
-        with pytest.raises(UsageError, match="page cache"):
+        with pytest.raises(UsageError, match="it keeps no account of what it synced"):
             await cluster.power_loss("n0")  # type: ignore[attr-defined]
 
-    live(main, tmp_path / "run", nodes=1)
+    live(main, tmp_path / "run", nodes=1, bin=script(tmp_path, ECHO))
 
 
 def test_an_error_in_the_middle_passes_through_and_the_nodes_are_gone(tmp_path: Path) -> None:
