@@ -24,9 +24,10 @@ class Message(NamedTuple):
 
 
 def messages(op: Op) -> list[Message]:
-    """Of a send, a poll or a txn, in order; ``["send", key, value]``, when ok ``["send", key, [offset, value]]``,
-    and ``["poll", {key: [[offset, value], ...]}]``. Keys are told apart by their text, because keys of JSON maps are
-    texts. Raises MalformedHistoryError.
+    """Of a send, a poll or a txn, in order. Keys are told apart by their text, because keys of JSON maps are texts.
+
+    Invoked: ``["send", key, value]``, ``["poll"]`` or ``["poll", [key, ...]]``; ok:
+    ``["send", key, [offset, value]]``, ``["poll", {key: [[offset, value], ...]}]``. Raises MalformedHistoryError.
     """
     found: list[Message] = []
     for micro in op.value if isinstance(op.value, list | tuple) else (op.value,):
@@ -53,7 +54,7 @@ def _sent(op: Op, micro: Any) -> Message:
 
 
 def _polled(op: Op, got: Any) -> list[Message]:
-    if got is None:
+    if got is None or (op.type != "ok" and isinstance(got, list | tuple)):
         return []
     try:
         found = [

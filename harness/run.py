@@ -355,6 +355,7 @@ def _checker_options(planned: Plan) -> dict[str, Any]:
         "workload": spec.workload,
         "settle_s": min(SETTLE_S, spec.quiet),
         "answers": spec.bin is not None or not SYSTEMS[spec.system].sessions,
+        **planned.workload.judging,
         **spec.options.get("checker", {}),
     }
 

@@ -13,6 +13,7 @@ import msgspec
 
 from nodes.bugs import BUGS, Bug
 from nodes.kernel import Core
+from nodes.kv import FIELDS
 from nodes.raft.config import RaftConfig
 from nodes.raft.core import Raft
 from nodes.raft.messages import RaftMessage, RaftRecord
@@ -53,7 +54,7 @@ RAFT = System(
     build=build_raft,
     messages=RaftMessage,
     records=RaftRecord,
-    requests=frozenset({"read", "write", "cas", "delete", "txn", "add", "broadcast", "topology", "echo"}),
+    requests=frozenset(FIELDS),
     sessions=True,
 )
 

@@ -65,5 +65,7 @@ class Workload(msgspec.Struct):
     requests: tuple[str, ...]
     setup: Callable[[tuple[str, ...]], list[tuple[str, dict[str, Any]]]] | None = None
     """requests sent to each node before the run, as (node, body): Maelstrom's topology message"""
+    judging: dict[str, Any] = {}
+    """options of its checkers; a run's own take their place"""
     options: tuple[Option, ...] = ()
     """what ``generator`` and ``final`` accept; they raise OptionError for anything else"""

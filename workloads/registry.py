@@ -9,7 +9,18 @@ from __future__ import annotations
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 
-from workloads import broadcast, echo, g_set, list_append, register, unique_ids
+from workloads import (
+    bank,
+    broadcast,
+    counters,
+    echo,
+    g_set,
+    kafka,
+    list_append,
+    long_fork,
+    register,
+    unique_ids,
+)
 from workloads.port import Workload
 
 GROUP = "splitbrain.workloads"
@@ -22,6 +33,11 @@ WORKLOADS: dict[str, Workload] = {
         broadcast.WORKLOAD,
         unique_ids.WORKLOAD,
         echo.WORKLOAD,
+        bank.WORKLOAD,
+        counters.G_COUNTER,
+        counters.PN_COUNTER,
+        kafka.WORKLOAD,
+        long_fork.WORKLOAD,
     )
 }
 ALIASES = {"lin-kv": "register", "list-append": "txn-list-append"}

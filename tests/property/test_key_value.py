@@ -12,6 +12,7 @@ from nodes.kv import KeyValue
 
 KEYS = st.one_of(st.integers(0, 2), st.sampled_from(["a", "b"]))
 VALUES = st.one_of(st.none(), st.integers(0, 3), st.lists(st.integers(0, 2), max_size=2))
+OFFSETS = st.dictionaries(st.sampled_from(["0", "a"]), st.integers(0, 3), max_size=2)
 REQUESTS = st.one_of(
     st.fixed_dictionaries({"type": st.just("write"), "key": KEYS, "value": VALUES}),
     st.fixed_dictionaries(
@@ -34,6 +35,14 @@ REQUESTS = st.one_of(
         }
     ),
     st.fixed_dictionaries({"type": st.just("add"), "element": VALUES}),
+    st.fixed_dictionaries({"type": st.just("add"), "delta": st.integers(-2, 3)}),
+    st.fixed_dictionaries(
+        {"type": st.just("transfer"), "from": KEYS, "to": KEYS, "amount": st.integers(0, 2)}
+    ),
+    st.fixed_dictionaries({"type": st.just("send"), "key": KEYS, "msg": VALUES}),
+    st.fixed_dictionaries({"type": st.just("poll"), "offsets": OFFSETS}),
+    st.fixed_dictionaries({"type": st.just("commit_offsets"), "offsets": OFFSETS}),
+    st.fixed_dictionaries({"type": st.just("list_committed_offsets"), "keys": st.lists(KEYS, max_size=3)}),
     st.fixed_dictionaries({"type": st.just("broadcast"), "message": VALUES}),
     st.just({"type": "read"}),
 )
@@ -44,12 +53,20 @@ class Twin:
 
     def __init__(self):
         self.values, self.elements, self.messages = {}, [], []
+        self.sum, self.logs, self.committed = None, {}, {}
 
     def apply(self, body):
         values = self.values
         kind, key = body["type"], body.get("key")
         if kind == "txn":
             return self.txn(body["txn"])
+        if kind == "transfer":
+            return self.transfer(body["from"], body["to"], body["amount"])
+        if kind in ("send", "poll", "commit_offsets", "list_committed_offsets"):
+            return self.topic(kind, body)
+        if "delta" in body:
+            self.sum = (self.sum or 0) + body["delta"]
+            return None
         if kind in ("add", "broadcast"):
             items, item = {
                 "add": (self.elements, body.get("element")),
@@ -59,7 +76,7 @@ class Twin:
                 items.append(item)
             return None
         if kind == "read" and "key" not in body:
-            return (list(self.elements), list(self.messages))
+            return (list(self.elements) if self.sum is None else self.sum, list(self.messages))
         if kind == "write":
             values[key] = body["value"]
             return None
@@ -77,6 +94,33 @@ class Twin:
             return 22
         values[key] = body["to"]
         return None
+
+    def transfer(self, giver, taker, amount):
+        if type(self.values.get(giver)) is not int or type(self.values.get(taker)) is not int:
+            return 20
+        if self.values[giver] < amount:
+            return 22
+        self.values[giver] -= amount
+        self.values[taker] += amount
+        return None
+
+    def topic(self, kind, body):
+        if kind == "send":
+            self.logs.setdefault(str(body["key"]), []).append(body["msg"])
+            return ("offset", len(self.logs[str(body["key"])]) - 1)
+        if kind == "poll":
+            return (
+                "msgs",
+                {
+                    k: [list(r) for r in enumerate(self.logs.get(k, []))][o:]
+                    for k, o in body["offsets"].items()
+                },
+            )
+        if kind == "commit_offsets":
+            for key, offset in body["offsets"].items():
+                self.committed[key] = max(offset, self.committed.get(key, 0))
+            return None
+        return ("offsets", {k: o for k, o in self.committed.items() if k in map(str, body["keys"])})
 
     def txn(self, micros):
         values, done = copy.deepcopy(self.values), []
@@ -103,7 +147,7 @@ def meaning(reply):
         return reply["code"]
     if "messages" in reply:
         return (reply["value"], reply["messages"])
-    for name in ("value", "txn"):
+    for name in ("value", "txn", "offset", "msgs", "offsets"):
         if name in reply:
             return (name, reply[name])
     return None
@@ -125,10 +169,10 @@ def test_it_answers_as_its_twin(requests):
 def test_what_changes_nothing_is_a_read_and_only_that(requests):
     machine, twin = KeyValue(), Twin()
     for body in requests:
-        before = copy.deepcopy((twin.values, twin.elements, twin.messages))
+        before = copy.deepcopy(vars(twin))
         answer = twin.apply(body)
         if machine.is_read(body):
-            assert (twin.values, twin.elements, twin.messages) == before
+            assert vars(twin) == before
             assert meaning(machine.read(body)) == answer
         machine.apply(body)
 
@@ -145,6 +189,23 @@ def test_the_digest_tells_the_order_of_what_was_applied(requests, data):
     assert one.digest == same.digest
     if repr(requests) != repr(shuffled):
         assert one.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "add", "element": 1, "delta": 1},
+        {"type": "add"},
+        {"type": "add", "delta": "1"},
+        {"type": "transfer", "from": "a", "to": "b", "amount": -1},
+        {"type": "poll", "offsets": {"k": -1}},
+        {"type": "commit_offsets", "offsets": [1]},
+        {"type": "list_committed_offsets", "keys": "k"},
+        {"type": "send", "key": 1.5, "msg": 1},
+    ],
+)
+def test_fields_that_make_no_sense_are_refused(body):
+    assert KeyValue().refuse(body)["code"] == 12
 
 
 @pytest.mark.parametrize("body", [{"type": "write", "key": True, "value": 1}, {"type": "read", "key": None}])
