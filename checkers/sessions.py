@@ -70,13 +70,16 @@ class _Session(msgspec.Struct):
 
 
 class _Key(msgspec.Struct):
-    """``names``: version by value; ``values``: value by version; ``writers``: by version, None when nobody (yet)."""
+    """``writers``: value -> its write, None when that failed. A version gets its number when a write of it is
+    acknowledged or a read returns it: so numbers agree with the order of versions, mostly. ``names``: value ->
+    version; ``values``: version -> value.
+    """
 
     key: Any
     order: VersionOrder[Demand]
     names: dict[Hashable, int]
     values: list[Any]
-    writers: list[Op | None]
+    writers: dict[Hashable, Op | None] = {}
     sessions: dict[int | str, _Session] = {}
     places: dict[int, int] = {}
     """version -> its place in the longest list read"""
@@ -118,7 +121,7 @@ class Sessions(Running):
         if found is None:
             order: VersionOrder[Demand] = VersionOrder()
             order.add()
-            found = self._keys[name] = _Key(raw, order, {NO_VALUE: INITIAL}, [None], [None])
+            found = self._keys[name] = _Key(raw, order, {NO_VALUE: INITIAL}, [None])
         return found
 
     def began(self, op: Op, position: int) -> None:  # noqa: ARG002
@@ -130,15 +133,19 @@ class Sessions(Running):
             key, name = self._key(raw), identity(value)
             if value is None:
                 self._leave_out(key, "nil was written")
-            version = key.names.get(name)
-            if version is None:
-                key.names[name] = key.order.add()
-                key.values.append(value)
-                key.writers.append(op)
-            elif key.writers[version] is None:
-                key.writers[version] = op
+            if key.writers.get(name) is None:
+                key.writers[name] = op
             else:
                 self._leave_out(key, f"value {canonical(value).decode()} was written twice")
+
+    @staticmethod
+    def _number(key: _Key, name: Hashable, value: Any) -> int | None:
+        """The version of a value that was written, as far as one knows."""
+        version = key.names.get(name)
+        if version is None and key.writers.get(name) is not None:
+            version = key.names[name] = key.order.add()
+            key.values.append(value)
+        return version
 
     @staticmethod
     def _leave_out(key: _Key, why: str) -> None:
@@ -149,9 +156,8 @@ class Sessions(Running):
         if op.type == "fail":
             for kind, raw, value in micro_ops(invoke):
                 key = self._key(raw)
-                version = key.names.get(identity(value))
-                if kind != R and version is not None and key.writers[version] is invoke:
-                    key.writers[version] = None
+                if kind != R and key.writers.get(identity(value)) is invoke:
+                    key.writers[identity(value)] = None
             return
         if op.type == "ok" and invoke.f == "cas":
             self._replaced(invoke, op)
@@ -160,7 +166,7 @@ class Sessions(Running):
             if key.left_out:
                 continue
             if kind != R:
-                version = key.names.get(identity(value))
+                version = self._number(key, identity(value), value)
                 if version is not None:
                     self._write(key, version, op)
             elif op.type == "ok":
@@ -175,20 +181,20 @@ class Sessions(Running):
             return INITIAL
         if isinstance(value, list | tuple):
             return self._list_read(key, value) if value else INITIAL
-        version = key.names.get(identity(value))
-        return version if version is not None and key.writers[version] is not None else None
+        name = identity(value)
+        return self._number(key, name, value) if key.writers.get(name) is not None else None
 
     def _list_read(self, key: _Key, value: Sequence[Any]) -> int | None:
-        whole = key.names.get(identity(value))
-        if whole is not None:
-            return whole  # a register whose values are lists
+        whole = identity(value)
+        if whole in key.writers:
+            return self._number(key, whole, value)  # a register whose values are lists
         names = [identity(v) for v in value]
         shared = min(len(names), len(key.log))
         if names[:shared] != key.log[:shared]:
             key.left_out = "two reads of the list have different orders"
             return None
-        for name in names[shared:]:
-            version = key.names.get(name)
+        for name, element in zip(names[shared:], value[shared:], strict=True):
+            version = self._number(key, name, element)
             if version is None or version in key.places:
                 key.left_out = "the list has an element twice, or one that nobody appended"
                 return None
@@ -241,7 +247,9 @@ class Sessions(Running):
         version = self._version_read(key, old)
         if version is not None and not key.left_out:
             it = Access(version, op, wrote=False)
-            self._demand(key, Demand(SHOWN, it, Access(key.names[identity(new)], op, wrote=True)))
+            made = self._number(key, identity(new), new)
+            if made is not None:
+                self._demand(key, Demand(SHOWN, it, Access(made, op, wrote=True)))
 
     def _demand(self, key: _Key, demand: Demand) -> None:
         first, then = demand.first.version, demand.then.version
@@ -288,7 +296,10 @@ class Sessions(Running):
             text = f"{said[0]}, which is {older}"
         ops = [access.op.index for d in cycle for access in (d.first, d.then)]
         writes = [
-            w.index for d in cycle for a in (d.first, d.then) if (w := key.writers[a.version]) is not None
+            w.index
+            for d in cycle
+            for a in (d.first, d.then)
+            if (w := key.writers.get(identity(key.values[a.version]))) is not None
         ]
         self.found.keep(kind, [*ops, *writes], f"{name}{text}")
 
