@@ -19,6 +19,9 @@ the order (revisions, numbers that grow), and every demand is judged by it.
 Demands are made between neighbours: a read against the session's last read and its writes since, a write against
 its last write and last read. All four together reach everything else through these.
 
+The order is kept while ops come (checkers/version_order.py): about constant time an op where versions are read about
+as they were made; a reader that contradicts the order met before costs a rearrangement.
+
 Values written must be distinct per key, and none nil: where two writes of one value may both have happened, or a
 key was deleted, it is left out from there on. A transaction counts as its reads and writes, in order.
 """
@@ -39,17 +42,16 @@ from checkers.words import canonical, identity, seconds
 
 SHOWN, MONOTONIC_WRITES, FOLLOW_READS, READ_WRITES, MONOTONIC_READS = range(5)
 GUARANTEES = ("monotonic-writes", "writes-follow-reads", "read-your-writes", "monotonic-reads")
-INITIAL = 0
+INITIAL = b"initial"
+"""the initial version's name; canonical values are JSON, so no value is called so"""
 NOWHERE = 1 << 62
 DELETES = frozenset({"delete", "remove"})
-NO_VALUE = b"initial"
-"""the initial version's name; canonical values are JSON, so no value is called so"""
 
 
 class Access(NamedTuple):
-    """A version that an op read or wrote."""
+    """A version, by its value's name, that an op read or wrote."""
 
-    version: int
+    version: Hashable
     op: Op
     wrote: bool
 
@@ -70,18 +72,17 @@ class _Session(msgspec.Struct):
 
 
 class _Key(msgspec.Struct):
-    """``writers``: value -> its write, None when that failed. A version gets its number when a write of it is
-    acknowledged or a read returns it: so numbers agree with the order of versions, mostly. ``names``: value ->
-    version; ``values``: version -> value.
+    """``writers``: value -> its write, None when that failed. ``numbers``: of versions, given when something is
+    first demanded of them: so they agree with the order of versions, mostly.
     """
 
     key: Any
     order: VersionOrder[Demand]
-    names: dict[Hashable, int]
-    values: list[Any]
+    numbers: dict[Hashable, int]
+    values: dict[Hashable, Any] = {}
     writers: dict[Hashable, Op | None] = {}
     sessions: dict[int | str, _Session] = {}
-    places: dict[int, int] = {}
+    places: dict[Hashable, int] = {}
     """version -> its place in the longest list read"""
     log: list[Hashable] = []
     left_out: str = ""
@@ -120,8 +121,7 @@ class Sessions(Running):
         found = self._keys.get(name)
         if found is None:
             order: VersionOrder[Demand] = VersionOrder()
-            order.add()
-            found = self._keys[name] = _Key(raw, order, {NO_VALUE: INITIAL}, [None])
+            found = self._keys[name] = _Key(raw, order, {INITIAL: order.add()})
         return found
 
     def began(self, op: Op, position: int) -> None:  # noqa: ARG002
@@ -135,17 +135,16 @@ class Sessions(Running):
                 self._leave_out(key, "nil was written")
             if key.writers.get(name) is None:
                 key.writers[name] = op
+                key.values[name] = value
             else:
                 self._leave_out(key, f"value {canonical(value).decode()} was written twice")
 
     @staticmethod
-    def _number(key: _Key, name: Hashable, value: Any) -> int | None:
-        """The version of a value that was written, as far as one knows."""
-        version = key.names.get(name)
-        if version is None and key.writers.get(name) is not None:
-            version = key.names[name] = key.order.add()
-            key.values.append(value)
-        return version
+    def _number(key: _Key, name: Hashable) -> int:
+        number = key.numbers.get(name)
+        if number is None:
+            number = key.numbers[name] = key.order.add()
+        return number
 
     @staticmethod
     def _leave_out(key: _Key, why: str) -> None:
@@ -166,45 +165,43 @@ class Sessions(Running):
             if key.left_out:
                 continue
             if kind != R:
-                version = self._number(key, identity(value), value)
-                if version is not None:
-                    self._write(key, version, op)
+                if key.writers.get(identity(value)) is not None:
+                    self._write(key, identity(value), op)
             elif op.type == "ok":
                 self._read(key, value, op)
         if op.type == "info":
             for _, raw, _ in micro_ops(invoke):
                 self._key(raw).sessions.pop(process, None)
 
-    def _version_read(self, key: _Key, value: Any) -> int | None:
+    def _version_read(self, key: _Key, value: Any) -> Hashable | None:
         """The version a read returned; None if nobody wrote it, or its list contradicts another."""
         if value is None:
             return INITIAL
         if isinstance(value, list | tuple):
             return self._list_read(key, value) if value else INITIAL
         name = identity(value)
-        return self._number(key, name, value) if key.writers.get(name) is not None else None
+        return name if key.writers.get(name) is not None else None
 
-    def _list_read(self, key: _Key, value: Sequence[Any]) -> int | None:
+    def _list_read(self, key: _Key, value: Sequence[Any]) -> Hashable | None:
         whole = identity(value)
         if whole in key.writers:
-            return self._number(key, whole, value)  # a register whose values are lists
+            return whole  # a register whose values are lists
         names = [identity(v) for v in value]
         shared = min(len(names), len(key.log))
         if names[:shared] != key.log[:shared]:
             key.left_out = "two reads of the list have different orders"
             return None
-        for name, element in zip(names[shared:], value[shared:], strict=True):
-            version = self._number(key, name, element)
-            if version is None or version in key.places:
+        for name in names[shared:]:
+            if name not in key.writers or name in key.places:
                 key.left_out = "the list has an element twice, or one that nobody appended"
                 return None
-            key.places[version] = len(key.log)
+            key.places[name] = len(key.log)
             key.log.append(name)
-        return key.names[names[-1]]
+        return names[-1]
 
     # --- demands --------------------------------------------------------------------------------------------
 
-    def _write(self, key: _Key, version: int, op: Op) -> None:
+    def _write(self, key: _Key, version: Hashable, op: Op) -> None:
         self._counts["writes"] += 1
         session = key.sessions.setdefault(op.process, _Session())
         it = Access(version, op, wrote=True)
@@ -236,7 +233,7 @@ class Sessions(Running):
     def _show_list(self, key: _Key, before: int, it: Access) -> None:
         """A list longer than all before shows the order of its new elements."""
         for place in range(max(before, 1), len(key.log)):
-            first, then = key.names[key.log[place - 1]], key.names[key.log[place]]
+            first, then = key.log[place - 1], key.log[place]
             self._demand(
                 key, Demand(SHOWN, Access(first, it.op, wrote=False), Access(then, it.op, wrote=False))
             )
@@ -247,9 +244,7 @@ class Sessions(Running):
         version = self._version_read(key, old)
         if version is not None and not key.left_out:
             it = Access(version, op, wrote=False)
-            made = self._number(key, identity(new), new)
-            if made is not None:
-                self._demand(key, Demand(SHOWN, it, Access(made, op, wrote=True)))
+            self._demand(key, Demand(SHOWN, it, Access(identity(new), op, wrote=True)))
 
     def _demand(self, key: _Key, demand: Demand) -> None:
         first, then = demand.first.version, demand.then.version
@@ -264,15 +259,16 @@ class Sessions(Running):
             return
         if first == INITIAL:
             return
-        against = [] if then == INITIAL else key.order.put(first, then, demand)
+        one, two = self._number(key, first), self._number(key, then)
+        against = [] if then == INITIAL else key.order.put(one, two, demand)
         if against is not None:
             self._tell(key, [demand, *against])
 
     @staticmethod
-    def _in_order(key: _Key, first: int, then: int) -> bool:
-        one, two = key.values[first], key.values[then]
+    def _in_order(key: _Key, first: Hashable, then: Hashable) -> bool:
         if INITIAL in (first, then):
             return first == INITIAL
+        one, two = key.values[first], key.values[then]
         return bool(one <= two) if type(one) is type(two) else canonical(one) <= canonical(two)
 
     # --- telling --------------------------------------------------------------------------------------------
@@ -296,10 +292,7 @@ class Sessions(Running):
             text = f"{said[0]}, which is {older}"
         ops = [access.op.index for d in cycle for access in (d.first, d.then)]
         writes = [
-            w.index
-            for d in cycle
-            for a in (d.first, d.then)
-            if (w := key.writers.get(identity(key.values[a.version]))) is not None
+            w.index for d in cycle for a in (d.first, d.then) if (w := key.writers.get(a.version)) is not None
         ]
         self.found.keep(kind, [*ops, *writes], f"{name}{text}")
 
