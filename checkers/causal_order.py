@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from checkers.history import Op
 from checkers.micro_ops import R, micro_ops, outcome
 from checkers.operations import Operation, operations
+from checkers.rows import rows
 from checkers.words import identity
 
 INITIAL = -1
@@ -42,7 +43,7 @@ class CausalOrder:
     """
 
     def __init__(self, history: Sequence[Op]) -> None:
-        found = [o for o in operations(history) if o.type != "fail" and micro_ops(o.invoke)]
+        found = [o for o in operations(rows(history)) if o.type != "fail" and micro_ops(o.invoke)]
         self._writers: dict[Hashable, dict[Hashable, int]] = {}
         self.ambiguous: set[Hashable] = set()
         self.names: dict[Hashable, Any] = {}

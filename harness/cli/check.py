@@ -48,6 +48,9 @@ TRACE_FILE = "trace.jsonl"
 
 # what clients do -> the workload it is, the most telling first
 TELLING = (
+    ("send", "kafka"),
+    ("transfer", "bank"),
+    ("insert", "adya-g2"),
     ("txn", "txn-list-append"),
     ("broadcast", "broadcast"),
     ("add", "g-set"),
