@@ -11,7 +11,7 @@
 | well_formed | whether a history is one at all |
 | operations, words, faults | ops paired to operations; words for people; faults and phases of a history |
 | registry, catalogue | every checker by name, and the door for those of other packages; all of them as a table |
-| linearizability, models | one total order that explains every key, for any sequential model |
+| linearizability, models, datatypes | one total order that explains every key, for any sequential model |
 | list_append, txn | cycles and other anomalies of transactions of appends and reads |
 | objects, engines, zones, search, table | a history by key, and the ways to decide it; results say which one did |
 | sets, set_final | elements lost, stale or made up: g-set and broadcast; what the last read must have |
@@ -39,6 +39,7 @@ from typing import Any
 
 from checkers.formats import read as read_history
 from checkers.history import MalformedHistoryError, Op
+from checkers.models import Model
 from checkers.record import Checker, Record, TraceEvent
 from checkers.registry import UnknownCheckerError, create, names
 from checkers.result import Anomaly, Result, merge
@@ -47,6 +48,7 @@ __all__ = [
     "Anomaly",
     "Checker",
     "MalformedHistoryError",
+    "Model",
     "Op",
     "Record",
     "Result",
@@ -63,7 +65,7 @@ __all__ = [
 def check(
     history: str | PathLike[str] | Iterable[Op],
     checker: str | Checker = "linearizability",
-    model: str | None = None,
+    model: str | Model | None = None,
     **options: Any,
 ) -> Result:
     """Judge a history: a path to a file in any of the formats of ``checkers.formats``, or ops.

@@ -58,11 +58,12 @@ class Pairing:
         return list(self._open.values())
 
 
-def deed(invoke: Op, done: Op | None, begin: int, end: int | None) -> Deed:
+def deed(model: Model, invoke: Op, done: Op | None, begin: int, end: int | None) -> Deed:
     """What the search for any model takes of an operation."""
+    asked = freeze(invoke.value)
     return Deed(
         invoke.f,
-        freeze(invoke.value),
+        (invoke.process, asked) if model.owned else asked,
         None if end is None or done is None else freeze(done.value),
         begin,
         end,
@@ -88,12 +89,12 @@ class OnlineKey:
 
     def invoke(self, op: Op, position: int) -> None:
         self._queue.append((position, False))
-        self._open[position] = deed(op, None, position, None)
+        self._open[position] = deed(self._model, op, None, position, None)
 
     def complete(self, invoke: Op, op: Op, begin: int, end: int) -> None:
         crashed = self._open.pop(begin)
         if op.type == "ok":
-            self._known[begin] = deed(invoke, op, begin, end)
+            self._known[begin] = deed(self._model, invoke, op, begin, end)
             self._queue.append((begin, True))
             self.completed += 1
         else:

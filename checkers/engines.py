@@ -79,6 +79,14 @@ class Engine:
 ENGINES: dict[str, str] = {
     "zones": "checkers.zones:ENGINE",
     "search": "checkers.search:ENGINE",
+    "queue": "checkers.datatypes.containers:QUEUE",
+    "unordered-queue": "checkers.datatypes.containers:UNORDERED_QUEUE",
+    "priority-queue": "checkers.datatypes.containers:PRIORITY_QUEUE",
+    "stack": "checkers.datatypes.containers:STACK",
+    "counter": "checkers.datatypes.counter:ENGINE",
+    "mutex": "checkers.datatypes.mutex:ENGINE",
+    "append": "checkers.datatypes.appends:ENGINE",
+    "set": "checkers.datatypes.sets:ENGINE",
     "table": "checkers.table:ENGINE",
 }
 """name -> ``module:attribute``, imported when first needed"""

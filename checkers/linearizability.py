@@ -24,7 +24,7 @@ from checkers._tell import value
 from checkers.columns import Int8, Int64, columnar
 from checkers.engines import DECLINED, INVALID, UNKNOWN, Engine, engine_named
 from checkers.history import Op
-from checkers.models import CAS_REGISTER, MODELS, Model, ModelError
+from checkers.models import CAS_REGISTER, MODELS, Model, ModelError, own
 from checkers.objects import Objects, Tally, grouped
 from checkers.record import Record
 from checkers.result import Anomaly, Cost, Result, Verdict
@@ -37,7 +37,9 @@ EXPLAINED_KEYS_MAX = 20
 
 
 def model_named(name: str) -> Model:
-    """The model of that name. Raises ModelError, with the nearest name."""
+    """The model of that name, or in that file (``mymodel.py:MODEL``). Raises ModelError, with the nearest name."""
+    if own.is_in_file(name):
+        return own.from_file(name)
     found = MODELS.get(name)
     if found is None:
         near = get_close_matches(name, sorted(MODELS), 1)
@@ -101,7 +103,9 @@ class Linearizability:
 
     def _check(self, record: Record) -> Result:
         options = record.options
-        model = self.model or model_named(str(options.get("model", CAS_REGISTER.name)))
+        model = self.model or options.get("model", CAS_REGISTER)
+        if not isinstance(model, Model):
+            model = model_named(str(model))
         budget = Budget(
             _first(self.budget_s, options.get("budget_s"), BUDGET_S),
             _first(self.budget_mb, options.get("budget_mb"), BUDGET_MB),

@@ -150,7 +150,25 @@ class Objects:
             at = firsts[code]
             return freeze(history.decode(kinds[at], words[at]))
 
-        return Arguments(codes[:m], completed, len(firsts), value)
+        arguments = Arguments(codes[:m], completed, len(firsts), value)
+        return self._with_owners(arguments) if self.model.owned else arguments
+
+    def _with_owners(self, arguments: Arguments) -> Arguments:
+        """What was asked, with the process that did: (process, value)."""
+        process = self.history.process[self.begin]
+        askers, asker = np.unique(process, return_inverse=True)
+        both, invoked = np.unique(asker * arguments.size + arguments.invoked, return_inverse=True)
+        names = self.history.names
+
+        def value(code: int) -> Any:
+            if code >= len(both):
+                return arguments.value(code - len(both))
+            who, asked = divmod(int(both[code]), arguments.size)
+            number = int(askers[who])
+            return number if number >= 0 else names[-1 - number], arguments.value(asked)
+
+        completed = np.where(arguments.completed >= 0, arguments.completed + len(both), NONE)
+        return Arguments(invoked, completed, len(both) + arguments.size, value)
 
     @cached_property
     def roles(self) -> NDArray[np.int8]:

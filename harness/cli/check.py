@@ -73,7 +73,9 @@ def check(
     history: Annotated[
         Path, typer.Argument(help="A file with a history, or the folder of a run.", metavar="HISTORY")
     ],
-    model: Annotated[str | None, typer.Option(help="A sequential model, or one of consistency.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A sequential model, one of consistency, or FILE.py:NAME.")
+    ] = None,
     workload: Annotated[str | None, typer.Option(help="The checkers of this workload, or this one.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     budget_s: Annotated[float | None, typer.Option(help="Give up after so many seconds: unknown.")] = None,
@@ -209,9 +211,11 @@ def checkers_of(workload: str, ops: History, *, traced: bool = False) -> tuple[s
 
 def checker_of_model(name: str) -> str:
     """Who judges by a model: a sequential specification, or a consistency model of transactions."""
-    from checkers.models import MODELS  # noqa: PLC0415
+    from checkers.models import MODELS, own  # noqa: PLC0415
     from checkers.txn.models import FORBIDDEN  # noqa: PLC0415
 
+    if own.is_in_file(name):
+        return "linearizability"
     if name not in MODELS and name not in FORBIDDEN:
         raise UsageError(f"check: --model: unknown model {name!r}{nearest(name, (*MODELS, *FORBIDDEN))}")
     return "linearizability" if name in MODELS else "list-append"

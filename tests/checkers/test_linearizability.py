@@ -545,7 +545,7 @@ def counter_step(state, f, invoked, completed, known):
 
 
 def test_a_model_of_ones_own():
-    counter = Model("counter", 0, counter_step, frozenset({"get"}))
+    counter = Model("my-counter", 0, counter_step, frozenset({"get"}))
     ops = [
         Op(0, 0, 0, "invoke", "increment", None, 2),
         Op(1, 1, 1, "invoke", "increment", None, 3),
@@ -561,7 +561,7 @@ def test_a_model_of_ones_own():
     assert result.verdict == "invalid"
     assert result.anomalies[0].data["op"] == 4
     assert "No order" in result.anomalies[0].explanation
-    assert "counter" not in MODELS
+    assert "my-counter" not in MODELS
 
 
 def test_online_knows_a_violation_as_soon_as_its_operations_are_closed():

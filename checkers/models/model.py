@@ -70,7 +70,8 @@ class Model:
     ``roles``, where a model has them, say that its object is a register, and each ``f``'s role; only what has a role
     goes to the engines of registers. ``engines``: names (checkers/engines.py), in the order in which they are asked.
     ``refusals``: ``f`` -> the name under which its definite failures are given to the step, as completed, if their
-    error says that a precondition did not hold; other failures did not happen.
+    error says that a precondition did not hold; other failures did not happen. ``owned``: the step's ``invoked`` is
+    (process, invoked).
     """
 
     name: str
@@ -80,6 +81,7 @@ class Model:
     roles: Mapping[str, Role] | None = None
     engines: tuple[str, ...] = ("table",)
     refusals: Mapping[str, str] | None = None
+    owned: bool = False
 
     def known(self) -> list[str]:
         """What clients may ask for, of a model with roles."""
@@ -98,7 +100,9 @@ def freeze(value: Any) -> Any:
 
 
 def thaw(frozen: Any) -> Any:
-    """The JSON value of a frozen one."""
+    """The JSON value of a frozen one, and of states that are made of such: sets become lists."""
+    if isinstance(frozen, frozenset):
+        return sorted((thaw(item) for item in frozen), key=repr)
     if not isinstance(frozen, tuple):
         return frozen
     if len(frozen) == 2 and frozen[0] == "bool" and isinstance(frozen[1], bool):
