@@ -1,12 +1,9 @@
-"""Linearizability while a run goes on: ops are observed one by one, a violation is known soon after it
-happened.
-"""
+"""One object while a run goes on, for any model: the search of all its possible states, op by op."""
 
 from __future__ import annotations
 
 from collections import deque
 from copy import copy
-from typing import Any
 
 from checkers._budget import Budget, BudgetExceededError
 from checkers._state_search import Deed, StateFrontier
@@ -19,14 +16,14 @@ class Pairing:
 
     def __init__(self) -> None:
         self._open: dict[int | str, tuple[Op, int]] = {}
-        self._position = -1
+        self.position = -1
 
     def observe(self, op: Op) -> tuple[Op, int, int] | None:
         """(invocation, its position, position of this op) when the op completes an operation; else None.
 
         Raises MalformedHistoryError when the op does not fit what came before it.
         """
-        self._position += 1
+        self.position += 1
         if op.process == NEMESIS:
             return None
         if op.type == "invoke":
@@ -36,7 +33,7 @@ class Pairing:
                     f"op {op.index}: process {op.process} invokes {op.f} while its {before[0].f} of op "
                     f"{before[0].index} is still open"
                 )
-            self._open[op.process] = (op, self._position)
+            self._open[op.process] = (op, self.position)
             return None
         found = self._open.pop(op.process, None)
         if found is None:
@@ -51,7 +48,11 @@ class Pairing:
                 f"op {op.index}: process {op.process} completes {op.f} of key {op.key!r}, but had invoked {invoke.f} "
                 f"of key {invoke.key!r} at op {invoke.index}"
             )
-        return invoke, begin, self._position
+        return invoke, begin, self.position
+
+    def resume(self, op: Op, position: int) -> None:
+        """An invocation that was observed before, and is open."""
+        self._open[op.process] = (op, position)
 
     def unfinished(self) -> list[tuple[Op, int]]:
         """Invocations without completion, with their positions."""
@@ -101,6 +102,17 @@ class OnlineKey:
             self._known[begin] = crashed if op.type == "info" else None
         self._drain()
 
+    def refuse(self, begin: int, f: str, end: int) -> None:
+        """It failed, and the model has a name for that (``Model.refusals``)."""
+        asked = self._open.pop(begin)
+        self._known[begin] = asked._replace(f=f, end=end)
+        self._queue.append((begin, True))
+        self._drain()
+
+    def grant(self, budget: Budget) -> None:
+        """For what comes next."""
+        self._frontier.budget = budget
+
     def _drain(self) -> None:
         while self._queue and not self.violated and not self.abandoned:
             begin, completes = self._queue[0]
@@ -130,44 +142,3 @@ class OnlineKey:
         twin._known = {**self._known, **self._open}  # noqa: SLF001
         twin._drain()  # noqa: SLF001
         return twin
-
-
-class OnlineKeys:
-    """All objects of a run, by key. Raises MalformedHistoryError and ModelError as ops come."""
-
-    def __init__(self, model: Model, budget_s: float, budget_mb: float) -> None:
-        self._model = model
-        self._budget = Budget(budget_s, budget_mb)
-        self._pairing = Pairing()
-        self._keys: dict[Any, OnlineKey] = {}
-        self._position = -1
-
-    def observe(self, op: Op) -> None:
-        self._position += 1
-        pair = self._pairing.observe(op)
-        if op.process == NEMESIS:
-            return
-        if op.type == "invoke":
-            name = freeze(op.key)
-            key = self._keys.get(name)
-            if key is None:
-                key = self._keys[name] = OnlineKey(self._model, self._budget)
-            key.invoke(op, self._position)
-        elif pair is not None:
-            invoke, begin, end = pair
-            self._keys[freeze(invoke.key)].complete(invoke, op, begin, end)
-
-    def violated(self) -> bool:
-        """Whether what was observed so far, and whose outcome is known, is already impossible."""
-        return any(key.violated for key in self._keys.values())
-
-    def decided(self) -> bool | None:
-        """Whether all ops so far have an order; None when a search was abandoned or nothing succeeded."""
-        if self.violated():
-            return False
-        finished = [key.finished() for key in self._keys.values()]
-        if any(key.violated for key in finished):
-            return False
-        if any(key.abandoned for key in finished) or not any(key.completed for key in finished):
-            return None
-        return True

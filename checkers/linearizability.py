@@ -19,7 +19,6 @@ import numpy as np
 
 from checkers._budget import Budget
 from checkers._explain import explain, untold
-from checkers._online import OnlineKeys
 from checkers._tell import value
 from checkers.columns import Int8, Int64, columnar
 from checkers.engines import DECLINED, INVALID, UNKNOWN, Engine, engine_named
@@ -27,7 +26,7 @@ from checkers.history import Op
 from checkers.models import CAS_REGISTER, MODELS, Model, ModelError, own
 from checkers.objects import Objects, Tally, grouped
 from checkers.record import Record
-from checkers.result import Anomaly, Cost, Result, Verdict
+from checkers.result import Anomaly, Cost, Result
 
 NAME = "linearizability"
 BUDGET_S = 60.0
@@ -113,7 +112,7 @@ class Linearizability:
         forced = self.engine or options.get("engine")
         engines = (str(forced),) if forced is not None else model.engines
         objects, tally = grouped(columnar(record.history), model)
-        coverage = _coverage(model, tally)
+        coverage = coverage_of(model, tally)
         if not tally.ok:
             # as Knossos judges such a file; of a run in which nothing succeeded, "stats" makes an unknown one
             if tally.failed or tally.crashed:
@@ -194,43 +193,7 @@ def _last_op(anomaly: Anomaly) -> int:
     return anomaly.op_indexes[-1]
 
 
-class Online:
-    """The same judgement op by op: ``observe`` each op of a run in order, ask ``verdict`` at any time.
-
-    ``violated`` is cheap and may lag behind by the operations that are still open. The budget is for all of
-    the run; when it runs out, ``verdict`` judges the whole history anew.
-    """
-
-    def __init__(
-        self, model: str | Model = CAS_REGISTER, *, budget_s: float = BUDGET_S, budget_mb: float = BUDGET_MB
-    ) -> None:
-        self._batch = Linearizability(model, budget_s=budget_s, budget_mb=budget_mb)
-        assert self._batch.model is not None
-        self._keys = OnlineKeys(self._batch.model, budget_s, budget_mb)
-        self._history: list[Op] = []
-
-    def observe(self, op: Op) -> None:
-        """Raises MalformedHistoryError or ModelError when the op fits neither the history nor the model."""
-        self._keys.observe(op)
-        self._history.append(op)
-
-    def violated(self) -> bool:
-        """Whether the ops observed so far are already impossible."""
-        return self._keys.violated()
-
-    def verdict(self) -> Verdict:
-        """The verdict on the ops so far: that of the batch."""
-        decided = self._keys.decided()
-        if decided is None:
-            return self.result().verdict
-        return "valid" if decided else "invalid"
-
-    def result(self) -> Result:
-        """The batch's result on the ops so far, with anomalies and explanations."""
-        return self._batch.check(Record(self._history))
-
-
-def _coverage(model: Model, tally: Tally) -> dict[str, Any]:
+def coverage_of(model: Model, tally: Tally) -> dict[str, Any]:
     return {
         "model": model.name,
         "keys": tally.keys,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from checkers.columns import BOOL, FAIL, INT, LIST, NIL, OK, STR, Column, History, Int32, Int64
 from checkers.models import Model, ModelError, Role, freeze
-from checkers.operations import pair
+from checkers.operations import Pairs, pair
 
 CRASHED: Final = 1 << 62
 """``end`` of an operation of which nobody knows whether it happened"""
@@ -307,12 +307,12 @@ def _check_pairs(objects: Objects, changes: Int64) -> None:
         raise ModelError(f"the value of a cas is [from, to], not {value!r}")
 
 
-def grouped(history: History, model: Model) -> tuple[Objects, Tally]:
-    """Pair the ops and group them by key.
+def grouped(history: History, model: Model, pairs: Pairs | None = None) -> tuple[Objects, Tally]:
+    """Pair the ops, unless they are paired already, and group them by key.
 
     Raises MalformedHistoryError when they do not pair, and ModelError for an operation that the model does not know.
     """
-    pairs = pair(history)
+    pairs = pairs or pair(history)
     begin, outcome = pairs.begin, pairs.outcome
     f = history.f[begin]
     fs = history.fs
@@ -322,7 +322,7 @@ def grouped(history: History, model: Model) -> tuple[Objects, Tally]:
     kept = ok | (~failed & ~reads[f])
     refused = _refusals(history, model, pairs.end, f, failed)
     counted = kept | failed
-    codes, keys = _key_codes(history, begin[counted])
+    codes, keys = key_codes(history, begin[counted])
     tally = Tally(int(ok.sum()), int((kept & ~ok).sum()), int(failed.sum()), keys)
     if refused is not None:
         kept, f, fs = refused[0] | kept, refused[1], refused[2]
@@ -347,7 +347,7 @@ def grouped(history: History, model: Model) -> tuple[Objects, Tally]:
     return objects, tally
 
 
-def _key_codes(history: History, positions: Int64) -> tuple[Int64, int]:
+def key_codes(history: History, positions: Int64) -> tuple[Int64, int]:
     """(codes of the keys of ops, numbered by first occurrence; how many)."""
     kind, word = history.key.kind[positions], history.key.word[positions]
     if not len(kind) or (kind[0] == kind.max() == kind.min() and word.min() == word.max()):
@@ -372,13 +372,13 @@ def _refusals(
         fs.append(refusal)
         for number in np.flatnonzero(failed & (f == code)):
             at = end[number]
-            if _is_mismatch(history.decode(history.error.kind[at], history.error.word[at])):
+            if is_mismatch(history.decode(history.error.kind[at], history.error.word[at])):
                 refused[number] = True
                 named[number] = len(fs) - 1
     return refused, named, fs
 
 
-def _is_mismatch(error: Any) -> bool:
+def is_mismatch(error: Any) -> bool:
     """Whether an error says that a precondition did not hold: Maelstrom's code, or the word."""
     if isinstance(error, list) and error:
         error = error[0] if type(error[0]) is int else " ".join(map(str, error))

@@ -67,6 +67,7 @@ ONLINE: dict[str, str] = {
     "elections": "checkers.elections:Elections",
     "leases": "checkers.leases:Leases",
     "kafka": "checkers.kafka:Kafka",
+    "linearizability": "checkers.linearizability_online:OnlineLinearizability",
     "lock": "checkers.locks:Lock",
     "long-fork": "checkers.long_fork:LongFork",
     "monotonic": "checkers.monotonic:Monotonic",

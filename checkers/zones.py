@@ -45,6 +45,8 @@ class Scan(NamedTuple):
     status: Int8
     witness: Int64
     source: Int64
+    """per value; of the only key"""
+    member: Int64
     low: Int64
     high: Int64
     child: Int64
@@ -54,6 +56,10 @@ class Scan(NamedTuple):
 def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     """Declines keys of which an observed value may have several sources, and with operations of no register."""
     del model, budget
+    return judged(objects)[2]
+
+
+def judged(objects: Objects) -> tuple[Case, Scan, Decisions]:
     case = case_of(objects)
     scan = scanned(case)
     decisions = undecided(objects.keys)
@@ -67,7 +73,7 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
         decisions.position[invalid] = np.maximum.reduceat(ends, case.start[:-1])[invalid]
         for key in invalid[:BOUNDED_MAX].tolist():
             decisions.position[key] = min(int(decisions.position[key]), bound(case, scan, key))
-    return decisions
+    return case, scan, decisions
 
 
 def _decline(objects: Objects, decisions: Decisions) -> None:
@@ -134,13 +140,13 @@ def scanned(case: Case) -> Scan:
         view(status),
         view(witness),
     )
-    return Scan(status, witness.reshape(keys, 3), source, low, high, child, block)
+    return Scan(status, witness.reshape(keys, 3), source, following, low, high, child, block)
 
 
 def bound(case: Case, scan: Scan, key: int) -> int:
     """A position at which an invalid key is impossible already, for the reason that the scan found."""
     first, last = int(case.start[key]), int(case.start[key + 1])
-    begin, end, need, put = (c[first:last] for c in (case.begin, case.end, case.need, case.put))
+    begin, end = case.begin[first:last], case.end[first:last]
     what, one, other = scan.witness[key].tolist()
     if what == zones.UNWRITTEN:
         return int(case.end[other])
@@ -150,8 +156,7 @@ def bound(case: Case, scan: Scan, key: int) -> int:
         late = first + int(np.searchsorted(begin, scan.high[other]))
         return max(int(scan.low[one]), -1 if case.put[late] != NONE else int(case.end[late]))
     if what == zones.PAIR and len(case.start) == 2:
-        cluster = np.where(put != NONE, np.arange(len(put)), scan.source[need])
-        block = scan.block[cluster]
+        block = np.where(scan.member >= 0, scan.block[scan.member], NONE)
         low_one, low_other = scan.low[[one, other]]
         after = end[(block == other) & (begin > low_one)]
         before = end[(block == one) & (begin > low_other)]
@@ -296,6 +301,30 @@ def states(objects: Objects, model: Model, position: int) -> Sequence[int]:
             last = int(scan.child[last])
         out.append(case.initial if last == len(case.begin) else int(case.put[last]))
     return out
+
+
+def retained(case: Case, scan: Scan, limit: Int64) -> Int8:
+    """Of every operation, whether it can still matter: for judging while a run goes on. ``limit``: per key, nothing
+    that is open or to come began before it.
+    """
+    keep = np.empty(len(case.begin), np.uint8)
+    soonest, latest = np.empty(len(scan.low), np.int64), np.empty(len(scan.low), np.int64)
+    zones.retain(
+        view(case.start),
+        view(case.end),
+        view(case.put),
+        view(case.begin),
+        view(limit),
+        view(scan.member),
+        view(scan.low),
+        view(scan.high),
+        view(scan.block),
+        view(scan.status),
+        view(soonest),
+        view(latest),
+        view(keep),
+    )
+    return keep
 
 
 ENGINE = Engine("zones", decide, core, first, states)

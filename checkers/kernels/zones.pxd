@@ -30,7 +30,7 @@ cdef int gather(
 cdef int cluster(
     Py_ssize_t first, Py_ssize_t last, long long beginning, const long long[::1] begin, const long long[::1] end,
     const long long[::1] need, const long long[::1] put, const long long[::1] late, const long long[::1] source,
-    long long[::1] low, long long[::1] high, long long[::1] child, long long[::1] block,
+    long long[::1] member, long long[::1] low, long long[::1] high, long long[::1] child, long long[::1] block,
     long long[::1] witness, Py_ssize_t key
 )
 
@@ -55,4 +55,16 @@ cdef void draw(
 cdef Py_ssize_t scan(
     const long long[::1] owner, const long long[::1] low, const long long[::1] high, const long long[::1] mark,
     long long[::1] now, unsigned char[::1] status, long long[::1] witness
+)
+
+@cython.locals(
+    keys=cython.Py_ssize_t, m=cython.Py_ssize_t, key=cython.Py_ssize_t, first=cython.Py_ssize_t,
+    last=cython.Py_ssize_t, i=cython.Py_ssize_t, beginning=cython.longlong, one=cython.longlong,
+    killer=cython.longlong, two=cython.longlong, at=cython.longlong, root=cython.longlong
+)
+cpdef retain(
+    const long long[::1] start, const long long[::1] end, const long long[::1] put,
+    const long long[::1] begin, const long long[::1] limit, const long long[::1] member,
+    const long long[::1] low, const long long[::1] high, const long long[::1] block,
+    const unsigned char[::1] status, long long[::1] soonest, long long[::1] latest, unsigned char[::1] keep
 )

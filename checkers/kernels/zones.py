@@ -73,10 +73,10 @@ def decide(
 
     m operations in k keys, by key (``start``; ``owner``: each one's key) and beginning; a read puts -1, a write needs
     -1. Room: per value ``late`` -1 (last end of an observer), ``head`` -1 (last writer), ``source`` -1; per operation
-    ``following`` (the writer before it); per cluster, of which there are m + k (the last k: the initial values')
-    ``low``, ``high``, ``child`` and ``block`` (afterwards the first cluster of its block; -1: no operation of it
-    counts); per position ``mark`` 0; per key ``now`` and ``witness`` (three: what, and two operations or clusters, of
-    invalid keys).
+    ``following`` (the writer before it; afterwards the cluster that it is, or that it reads, or -1); per cluster, of
+    which there are m + k (the last k: the initial values') ``low``, ``high``, ``child`` and ``block`` (afterwards the
+    first cluster of its block; -1: no operation of it counts); per position ``mark`` 0; per key ``now`` and
+    ``witness`` (three: what, and two operations or clusters, of invalid keys).
     """
     keys = len(start) - 1
     m = len(begin)
@@ -98,6 +98,7 @@ def decide(
                 put,
                 late,
                 source,
+                following,
                 low,
                 high,
                 child,
@@ -211,6 +212,7 @@ def cluster(
     put: Sequence[int],
     late: Sequence[int],
     source: Sequence[int],
+    member: MutableSequence[int],
     low: MutableSequence[int],
     high: MutableSequence[int],
     child: MutableSequence[int],
@@ -226,9 +228,11 @@ def cluster(
     for i in range(first, last):
         block[i] = -1
         child[i] = -1
+        member[i] = -1
         value = put[i]
         if value < 0:
             continue
+        member[i] = i
         if end[i] < CRASHED:
             low[i] = end[i]
         elif late[value] >= 0 and source[value] == i:
@@ -253,6 +257,7 @@ def cluster(
             child[at] = i
         elif end[i] < CRASHED:
             at = source[value]
+            member[i] = at
             if at < beginning and end[i] < begin[at]:
                 witness[3 * key] = EARLY
                 witness[3 * key + 1] = i
@@ -363,3 +368,85 @@ def scan(
             witness[3 * key + 2] = zone
             found += 1
     return found
+
+
+def retain(
+    start: Sequence[int],
+    end: Sequence[int],
+    put: Sequence[int],
+    begin: Sequence[int],
+    limit: Sequence[int],
+    member: Sequence[int],
+    low: Sequence[int],
+    high: Sequence[int],
+    block: Sequence[int],
+    status: Sequence[int],
+    soonest: MutableSequence[int],
+    latest: MutableSequence[int],
+    keep: MutableSequence[int],
+) -> None:
+    """``keep``: whether an operation can still matter, after ``decide``; ``member`` is its ``following``. ``limit``:
+    per key, nothing that is open or to come began before it.
+
+    A block A is dead once a block B with ``low(B) < limit`` and ``low(A) < high(B)`` exists: whatever A would gain
+    begins at ``limit`` or later, so A and B would each have to come before the other. No live block can come to
+    contradict a dead one: let B have killed A, and let C be live, with ``low(C) < high(A)``. If ``low(A) < limit``, A
+    kills C. Else ``high(A) <= low(B)``, as A and B do not contradict one another, so ``low(C) < low(B) < limit <=
+    low(A) < high(B)``, and B kills C. So dead blocks can be forgotten.
+
+    Let M have the greatest ``high`` of the blocks with ``low < limit``. What kills M is killed by nobody, as its
+    ``low`` is beyond ``high(M)``. So one of them lives on, and it keeps the initial value dead. Of a live cluster its
+    source, the read that ended first and the read that began last say all that the others do.
+    """
+    keys = len(start) - 1
+    m = len(begin)
+    for key in range(keys):
+        first = start[key]
+        last = start[key + 1]
+        if status[key] != VALID:
+            for i in range(first, last):
+                keep[i] = 1
+            continue
+        beginning = m + key
+        one = high[beginning]
+        killer = beginning
+        two = -2
+        at = beginning
+        i = first
+        while True:
+            if block[at] == at and low[at] < limit[key]:
+                if at == beginning or high[at] > one:
+                    if at != beginning:
+                        two = one
+                    one = high[at]
+                    killer = at
+                else:
+                    two = max(two, high[at])
+            soonest[at] = -1
+            latest[at] = -1
+            if i == last:
+                break
+            at = i
+            i += 1
+        for i in range(first, last):
+            keep[i] = 0
+            at = member[i]
+            if at < 0:
+                continue
+            root = block[at]
+            if root < 0:
+                keep[i] = 1
+                continue
+            if low[root] < (two if root == killer else one):
+                continue
+            if put[i] >= 0:
+                keep[i] = 1
+            elif end[i] < CRASHED:
+                if soonest[at] < 0 or end[i] < end[soonest[at]]:
+                    soonest[at] = i
+                if latest[at] < 0 or begin[i] > begin[latest[at]]:
+                    latest[at] = i
+        for i in range(first, last):
+            at = member[i]
+            if at >= 0 and (soonest[at] == i or latest[at] == i):
+                keep[i] = 1

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from checkers import _register_search, _state_search
 from checkers._budget import Budget
 from checkers.history import MalformedHistoryError, Op
-from checkers.linearizability import Linearizability, Online, check
+from checkers.linearizability import Linearizability, check
+from checkers.linearizability_online import OnlineLinearizability
 from checkers.models import CAS_REGISTER, INCONSISTENT, MODELS, Model, ModelError, freeze, thaw
 from checkers.record import Record
 from tests.checkers.twins import linearizable
@@ -156,13 +157,13 @@ def test_agrees_with_brute_force_on_sampled_histories_batch_online_and_for_any_m
         result = check(ops)
         assert result.verdict == want, steps
         assert check(ops, plain).verdict == want, steps
-        online = Online()
+        online = OnlineLinearizability()
         for op in ops:
             online.observe(op)
         assert online.verdict() == want, steps
         if want == "invalid":
             assert_window_is_impossible(ops, result.anomalies[0])
-            online_plain = Online(plain)
+            online_plain = OnlineLinearizability({"model": plain})
             positions = [op.index for op in ops if _invalid_after(online_plain, op)]
             assert positions[0] == result.anomalies[0].data["first_impossible"], steps
     assert seen["valid"] > 20
@@ -562,24 +563,6 @@ def test_a_model_of_ones_own():
     assert result.anomalies[0].data["op"] == 4
     assert "No order" in result.anomalies[0].explanation
     assert "my-counter" not in MODELS
-
-
-def test_online_knows_a_violation_as_soon_as_its_operations_are_closed():
-    bad, good = PAIRS["stale read"]
-    for steps, want in ((bad, True), (good, False)):
-        online = Online()
-        for op in history(steps):
-            assert not online.violated()
-            online.observe(op)
-        assert online.violated() is want
-        assert online.result().verdict == online.verdict()
-
-
-def test_online_refuses_what_does_not_pair():
-    online = Online()
-    online.observe(Op(0, 0, 1, "invoke", "read"))
-    with pytest.raises(MalformedHistoryError, match="still open"):
-        online.observe(Op(1, 0, 1, "invoke", "read"))
 
 
 def test_results_do_not_depend_on_the_order_of_keys_or_repetition():
