@@ -1,7 +1,7 @@
 """Our own: one op a line, as runs write it to ``history.jsonl``. File order is real-time order.
 
 What is an op is what msgspec makes of a line as ``Op``. The kernel takes the lines that are sure to be one; msgspec
-takes the others one by one, and all of them where the kernels are not compiled (that costs about five times as much).
+takes the others one by one, and all of them where the kernels are not compiled (which takes over ten times as long).
 """
 
 from __future__ import annotations
