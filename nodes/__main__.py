@@ -29,7 +29,6 @@ from nodes.door import FAILED, Door
 from nodes.opening import Settings
 from nodes.sampling import Sampler
 from nodes.systems import SYSTEMS
-from nodes.tcp.node import serve as serve_tcp
 from nodes.tcp.settings import TcpConfig, add_arguments, config_of, from_environment
 
 
@@ -159,6 +158,8 @@ async def _accept(
 
 def run(config: TcpConfig, settings: Settings) -> int:
     """Run a node over TCP, on uvloop where it is installed."""
+    from nodes.tcp.node import serve as serve_tcp  # noqa: PLC0415  a node on stdio starts without it
+
     sampled = nullcontext() if config.profile is None else Sampler(config.profile)
     with sampled, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(serve_tcp(config, settings))

@@ -17,6 +17,7 @@ from nodes.log import Log
 from nodes.tcp.frames import Cutter, FrameError, frame
 from nodes.tcp.metrics import LinkCounters
 from nodes.tcp.seal import HANDSHAKE_MAX, NONCE_BYTES, Dialler, RefusedError, Sealer
+from nodes.tcp.settings import Address
 
 QUEUE_BYTES_MAX = 8 << 20
 WRITE_HIGH = 1 << 20
@@ -28,8 +29,6 @@ BACKOFF_S_MAX = 0.5
 UNACKNOWLEDGED_MS = 2_000
 """a connection whose peer's kernel has been silent so long is given up: after a partition a new one is there sooner
 than the old one's retransmissions"""
-
-Address = tuple[str, int]
 
 
 class Outgoing:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from nodes.tcp.outgoing import Address
 from nodes.tcp.seal import derive
+
+Address = tuple[str, int]
 
 PREFIX = "SPLITBRAIN_"
 KEY_VARIABLE = PREFIX + "KEY"
