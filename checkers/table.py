@@ -1,59 +1,122 @@
-"""The engine ``table``: any model, by its step."""
+"""The engine ``table``: any model, by its step (the inner loop: checkers/kernels/table.py)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from checkers import _state_search
+import numpy as np
+
 from checkers._budget import Budget, BudgetExceededError
-from checkers._state_search import Deed
-from checkers.engines import CRASHED, INVALID, NONE, UNKNOWN, VALID, Decisions, Engine, Objects, undecided
-from checkers.models import Model
+from checkers._purse import Purse
+from checkers.columns import Int64
+from checkers.engines import CRASHED, NONE, UNKNOWN, Decisions, Engine, Objects, undecided
+from checkers.kernels import table, view
+from checkers.models import INCONSISTENT, Model
+
+STEPS_MAX = 100_000
+"""steps to remember before states that are in no configuration any more are let go of"""
+
+
+class Steps:
+    """A model's states and operations as small numbers. State 0 is the initial one."""
+
+    def __init__(self, model: Model) -> None:
+        self._step = model.step
+        self._states: dict[int, Any] = {0: model.initial}
+        self._numbers: dict[Any, int] = {model.initial: 0}
+        self._next = 1
+        self.operations: list[tuple[str, Any, Any, bool]] = []
+        """by class: what the model's step is given besides the state"""
+
+    def after(self, state: int, kind: int) -> int:
+        """The number of the state after an operation, or NONE."""
+        found = self._step(self._states[state], *self.operations[kind])
+        if found is INCONSISTENT:
+            return NONE
+        number = self._numbers.get(found)
+        if number is None:
+            number = self._numbers[found] = self._next
+            self._states[number] = found
+            self._next += 1
+        return number
+
+    def keep(self, numbers: list[int]) -> None:
+        """Forget all states but these and the initial one."""
+        self._states = {number: self._states[number] for number in sorted({0, *numbers})}
+        self._numbers = {state: number for number, state in self._states.items()}
+
+    def state(self, number: int) -> Any:
+        return self._states[number]
 
 
 def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     decisions = undecided(objects.keys)
-    for key in range(objects.keys):
-        deeds = _deeds(objects, int(objects.start[key]), int(objects.start[key + 1]))
+    status, position, why = decisions
+    status[:] = UNKNOWN
+    found, _, kinds = _loaded(objects, model, budget)
+    arguments = _flat(objects.start), _flat(objects.begin), _flat(objects.end), kinds
+    key = 0
+    while key < objects.keys:
         try:
-            position, _ = _state_search.search(model, deeds, budget.share(objects.keys - key))
+            found.decide(key, *arguments, view(status), view(position))
         except BudgetExceededError as e:
-            decisions.status[key], decisions.position[key] = UNKNOWN, e.position
-            decisions.why[key] = str(e)
-            continue
-        decisions.status[key] = VALID if position is None else INVALID
-        decisions.position[key] = -1 if position is None else position
+            key = found.current
+            position[key] = found.proved
+            why[key] = str(e)
+            key += 1
+        else:
+            break
     return decisions
 
 
+def first(objects: Objects, model: Model, position: int) -> int:
+    """``decide`` finds the first impossible completion at once."""
+    del objects, model
+    return position
+
+
 def states_before(objects: Objects, model: Model, position: int, budget: Budget) -> list[Any]:
-    """The states that the only key may have been in before the completion at ``position``.
-
-    Raises BudgetExceededError.
+    """The states that the only key may have been in before the completion at ``position``, if that is the first
+    impossible one. Raises BudgetExceededError.
     """
-    cut = objects.until(position)
-    return _state_search.search(model, _deeds(cut, 0, len(cut.begin)), budget)[1]
+    found, steps, kinds = _loaded(objects, model, budget)
+    count = int(np.searchsorted(objects.begin, position))
+    at = found.key(_flat(objects.begin), _flat(objects.end), kinds, 0, count)
+    return [steps.state(number) for number in found.states()] if at == position else []
 
 
-def _deeds(objects: Objects, low: int, high: int) -> list[Deed]:
-    invoked, completed, _, value = objects.arguments
-    return [
-        Deed(
-            objects.fs[f],
-            value(asked),
-            None if answered == NONE else value(answered),
-            begin,
-            None if end == CRASHED else end,
+def _loaded(objects: Objects, model: Model, budget: Budget) -> tuple[table.Table, Steps, Any]:
+    """A search, the model's steps, and the operations' classes."""
+    kinds, steps = _classes(objects, model)
+    reads = np.array([operation[0] in model.reads for operation in steps.operations] or [False], np.uint8)
+    purse = Purse(budget, objects.keys)
+    found = table.Table(purse.look, steps.after, steps.keep, view(reads), STEPS_MAX)
+    purse.search = found
+    return found, steps, _flat(kinds)
+
+
+def _classes(objects: Objects, model: Model) -> tuple[Int64, Steps]:
+    """Operations alike in all that the model's step is given have one class."""
+    invoked, completed, size, value = objects.arguments
+    crashed = objects.end == CRASHED
+    names = ((objects.f * (size + 1) + invoked + 1) * (size + 1) + completed + 1) * 2 + crashed
+    _, firsts, kinds = np.unique(names, return_index=True, return_inverse=True)
+    steps = Steps(model)
+    for at in firsts.tolist():
+        answered = int(completed[at])
+        steps.operations.append(
+            (
+                objects.fs[objects.f[at]],
+                value(int(invoked[at])),
+                None if answered == NONE else value(answered),
+                not crashed[at],
+            )
         )
-        for f, asked, answered, begin, end in zip(
-            objects.f[low:high].tolist(),
-            invoked[low:high].tolist(),
-            completed[low:high].tolist(),
-            objects.begin[low:high].tolist(),
-            objects.end[low:high].tolist(),
-            strict=True,
-        )
-    ]
+    return kinds.astype(np.int64, copy=False).reshape(-1), steps
 
 
-ENGINE = Engine("table", decide)
+def _flat(array: Int64) -> Any:
+    return view(np.ascontiguousarray(array))
+
+
+ENGINE = Engine("table", decide, first=first)

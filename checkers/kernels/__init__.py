@@ -14,6 +14,7 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 | pairing | invocations and their completions |
 | text, json_ops, edn_ops | ops from bytes of JSON and EDN into columns |
 | pending, steps, moves, search | one order of a register's operations, each built on the one before |
+| configurations, table | one order of any model's operations |
 """
 
 from __future__ import annotations

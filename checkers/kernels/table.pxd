@@ -1,0 +1,84 @@
+cimport cython
+from checkers.kernels.configurations cimport Configurations
+from checkers.kernels.pending cimport longer, number_t, word_t
+
+cdef number_t NONE, UNASKED, CRASHED, UNBOUNDED, ALLOWANCE, WIDTH
+cdef int VALID, INVALID
+cdef word_t ONE, MASK, MIX
+
+cdef class Table:
+    cdef object look, step, sweep
+    cdef const unsigned char[:] reads
+    cdef public number_t explored, current, proved, at, verdict
+    cdef public bint narrowed
+    cdef number_t classes, steps_max, fuel, limit, allowance, known, masks, room, stride, slots, pending, crashed
+    cdef bint denied, thrift
+    cdef number_t[::1] memo_key, memo_state, kind, until, free, queue, crashed_kind, spent
+    cdef word_t memo_mask
+    cdef word_t[::1] tmp
+    cdef Configurations now, seen, out
+
+    @cython.locals(at=number_t)
+    cdef forget(self)
+
+    @cython.locals(name=word_t, place=number_t, found=number_t)
+    cdef number_t after(self, number_t state, number_t kind) except -3
+
+    @cython.locals(word=word_t, at=number_t)
+    cdef number_t place(self, word_t name) noexcept
+
+    @cython.locals(keys=number_t[::1], states=number_t[::1], size=number_t, at=number_t, to=number_t)
+    cdef widen_memo(self)
+
+    cdef tidy(self)
+
+    @cython.locals(slot=number_t)
+    cpdef reset(self, number_t initial)
+
+    @cython.locals(stride=number_t, old=number_t, i=number_t, at=number_t, k=number_t, slots=number_t)
+    cdef reshape(self, number_t masks, number_t room)
+
+    @cython.locals(slot=number_t, at=number_t)
+    cpdef number_t begins(self, number_t kind, number_t end) except -1
+
+    @cython.locals(which=number_t, i=number_t)
+    cpdef crashes(self, number_t kind)
+
+    @cython.locals(word=number_t, bit=word_t, stride=number_t, at=number_t, i=number_t)
+    cpdef bint completes(self, number_t slot) except -1
+
+    @cython.locals(stride=number_t, i=number_t, k=number_t, at=number_t)
+    cdef int linearize(self, number_t word, word_t bit) except -1
+
+    @cython.locals(number=number_t)
+    cdef int reach(self, number_t spent) except -1
+
+    @cython.locals(stride=number_t, spent=number_t, i=number_t, slot=number_t, kind=number_t, state=number_t, k=number_t)
+    cdef int expand(self, number_t row, number_t word, word_t bit) except -1
+
+    @cython.locals(stride=number_t, k=number_t)
+    cdef int follow(self, number_t row, number_t state, number_t place, word_t done, number_t crashed, number_t word,
+        word_t bit, number_t spent) except -1
+
+    @cython.locals(slot=number_t, first=bint, i=number_t, other=number_t)
+    cdef bint first_of_class(self, number_t row, number_t place) noexcept
+
+    @cython.locals(i=number_t, slot=number_t, word=number_t, bit=word_t)
+    cdef int allow_reads(self) except -1
+
+    cdef int spend(self) except -1
+
+    cpdef number_t held(self) noexcept
+
+    @cython.locals(keys=number_t, first=number_t, last=number_t, some=number_t, found=number_t)
+    cpdef decide(self, number_t key, const number_t[::1] start, const number_t[::1] begin, const number_t[::1] end,
+        const number_t[::1] kinds, unsigned char[::1] status, number_t[::1] position)
+
+    cdef bint attempt(self, const number_t[::1] begin, const number_t[::1] end, const number_t[::1] kinds,
+        number_t first, number_t last, bint thrift, number_t effort) except -1
+
+    @cython.locals(i=number_t, slot=number_t)
+    cpdef number_t key(self, const number_t[::1] begin, const number_t[::1] end, const number_t[::1] kinds,
+        number_t first, number_t last) except -2
+
+    cpdef list states(self)
