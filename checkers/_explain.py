@@ -211,7 +211,7 @@ def _state_anomaly(objects: Objects, model: Model, engine: Engine, position: int
     it = told_operation(objects, culprit)
     teller = Teller(key, around)
     try:
-        states = table.states_before(objects, model, position, effort(EXPLAIN_EFFORT // 10))
+        states = table.states_before(objects, model, position, effort(STATES_EFFORT))
         possible = [thaw(state) for state in states]
     except BudgetExceededError:
         possible = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -146,6 +146,7 @@ class Objects:
         completed[answered] = codes[m:]
         kinds, words = history.value
 
+        @cache
         def value(code: int) -> Any:
             at = firsts[code]
             return freeze(history.decode(kinds[at], words[at]))
