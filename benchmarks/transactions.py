@@ -26,10 +26,13 @@ from typing import Any
 
 import numpy as np
 
-from checkers.columns import FAIL, INFO, INT, INVOKE, LEN, LIST, NIL, OK, STR, Column, History
-from checkers.npz import load, save
-from checkers.record import Record
-from checkers.registry import create
+# benchmarks/checkers.py would be found first, under the name of the package
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from checkers.columns import FAIL, INFO, INT, INVOKE, LEN, LIST, NIL, OK, STR, Column, History  # noqa: E402
+from checkers.npz import load, save  # noqa: E402
+from checkers.record import Record  # noqa: E402
+from checkers.registry import create  # noqa: E402
 
 WAYS = ("stale", "aborted", "middle", "twice", "swapped", "lost", "skew", "early")
 """of injected anomalies: a read of an old version, of what an aborted transaction wrote, in the middle of a

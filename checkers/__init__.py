@@ -12,7 +12,7 @@
 | operations, words, faults | ops paired to operations; words for people; faults and phases of a history |
 | registry, catalogue | every checker by name, and the door for those of other packages; all of them as a table |
 | linearizability, models, datatypes | one total order that explains every key, for any sequential model |
-| list_append, txn | cycles and other anomalies of transactions of appends and reads |
+| list_append, rw_register, txn | cycles and other anomalies of transactions of lists and of registers |
 | objects, engines, zones, search, table | a history by key, and the ways to decide it; results say which one did |
 | sets, set_final | elements lost, stale or made up: g-set and broadcast; what the last read must have |
 | sessions, causal, causal_reverse, causal_register, long_fork, monotonic | guarantees weaker than serializability |

@@ -5,7 +5,7 @@
 | ``port`` | ``Workload``, ``Client``, ``Call``: generator, client and checkers that belong together |
 | ``generators`` | combinators: what the clients do next |
 | ``register``, ``list_append``, ``long_fork``, ``bank``, ``g_set``, ``broadcast`` | one workload each |
-| ``kafka``, ``unique_ids``, ``echo`` | one each, too; ``counters``: g-counter and pn-counter |
+| ``rw_register``, ``kafka``, ``unique_ids``, ``echo`` | one each, too; ``counters``: g-counter and pn-counter |
 | ``keys``, ``growing``, ``replies``, ``options`` | what several of them share |
 | ``registry`` | workloads by name; other packages' by entry point |
 """

@@ -24,11 +24,12 @@ OPTIONS = (
 
 
 class Transactions(msgspec.Struct, frozen=True):
-    """Half the micro-operations read. ``fresh``: the next new value."""
+    """Half the micro-operations read, the others are ``write``. ``fresh``: the next new value."""
 
     keys: Keys
     length_max: int
     fresh: int
+    write: str = "append"
 
     def op(self, ctx: Context) -> Emission:
         if not ctx.free:
@@ -41,17 +42,17 @@ class Transactions(msgspec.Struct, frozen=True):
             if stream.below(2):
                 txn.append(["r", key, None])
             else:
-                txn.append(["append", key, fresh])
+                txn.append([self.write, key, fresh])
                 fresh += 1
                 keys, _retired = keys.used(i)
-        return invocation(ctx, "txn", None, txn), Transactions(keys, self.length_max, fresh)
+        return invocation(ctx, "txn", None, txn), Transactions(keys, self.length_max, fresh, self.write)
 
     def update(self, _ctx: Context, _op: Op) -> Gen:
         return self
 
 
-class ListAppendClient:
-    """txn-list-append's request: the whole transaction in one."""
+class TransactionClient:
+    """The request of txn-list-append and txn-rw-register: the whole transaction in one."""
 
     async def invoke(self, op: Op, node: str, call: Call) -> Op:
         reply = await call(node, {"type": "txn", "txn": op.value})
@@ -76,7 +77,7 @@ def final(options: dict[str, Any]) -> Gen:
 
 WORKLOAD = Workload(
     name="txn-list-append",
-    client=ListAppendClient,
+    client=TransactionClient,
     generator=generator,
     final=final,
     reads=frozenset(),

@@ -19,6 +19,7 @@ from workloads import (
     list_append,
     long_fork,
     register,
+    rw_register,
     unique_ids,
 )
 from workloads.port import Workload
@@ -29,6 +30,7 @@ WORKLOADS: dict[str, Workload] = {
     for w in (
         register.WORKLOAD,
         list_append.WORKLOAD,
+        rw_register.WORKLOAD,
         g_set.WORKLOAD,
         broadcast.WORKLOAD,
         unique_ids.WORKLOAD,
@@ -40,8 +42,8 @@ WORKLOADS: dict[str, Workload] = {
         long_fork.WORKLOAD,
     )
 }
-ALIASES = {"lin-kv": "register", "list-append": "txn-list-append"}
-"""Maelstrom's name of the first, Jepsen's of the second"""
+ALIASES = {"lin-kv": "register", "list-append": "txn-list-append", "rw-register": "txn-rw-register"}
+"""Maelstrom's name of the first, Jepsen's of the others"""
 
 
 class UnknownNameError(ValueError):

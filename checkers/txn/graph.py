@@ -152,6 +152,28 @@ def components(graph: Graph, classes: int, inside: Bools | None = None) -> Int32
     return _labels(rindex[: graph.nodes], total + 3)
 
 
+def labels_of(start: Int64, to: Int32, of: Classes, classes: int) -> Int32:
+    """Labels of the nodes of any graph by component; -1: in no cycle."""
+    nodes = len(start) - 1
+    rindex = scratch(nodes, 0)
+    none = np.zeros(1, np.int32)
+    kernel.components(
+        view(start),
+        view(to),
+        view(of),
+        classes,
+        view(np.ones(nodes, np.uint8)),
+        view(none[:0]),
+        view(none),
+        view(rindex),
+        view(np.empty(nodes, np.int32)),
+        view(np.empty(nodes, np.int32)),
+        view(np.empty(nodes, np.int64)),
+        view(np.empty(nodes, np.uint8)),
+    )
+    return _labels(rindex, nodes + 3)
+
+
 def _labels(numbers: Int32, bound: int) -> Int32:
     sizes = np.bincount(numbers, minlength=bound)
     sizes[0] = 0

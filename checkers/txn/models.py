@@ -105,11 +105,11 @@ _PROSCRIBED: dict[str, tuple[str, ...]] = {
     "serializable": ("internal", "G2-item"),
     "strong-session-read-uncommitted": ("G0-process",),
     "strong-session-read-committed": ("G1c-process",),
-    "strong-session-snapshot-isolation": ("G-nonadjacent-process", "cyclic-versions-process"),
+    "strong-session-snapshot-isolation": ("G-nonadjacent-process",),
     "strong-session-serializable": ("G2-item-process",),
     "strong-read-uncommitted": ("G0-realtime",),
     "strong-read-committed": ("G1c-realtime",),
-    "strong-snapshot-isolation": ("G-nonadjacent-realtime", "cyclic-versions-realtime"),
+    "strong-snapshot-isolation": ("G-nonadjacent-realtime",),
     "strict-serializable": ("G2-item-realtime",),
 }
 """model -> what it forbids beyond what weaker models do"""
@@ -130,7 +130,6 @@ IMPLIES: dict[str, tuple[str, ...]] = {
     "incompatible-order": ("G1a",),
     "dirty-update": ("G1a",),
     "lost-update": ("G2-item",),
-    "cyclic-versions-process": ("cyclic-versions-realtime",),
 }
 """anomaly -> those that it is a special case of: who forbids them forbids it"""
 
@@ -156,7 +155,7 @@ FORBIDDEN: Mapping[str, frozenset[str]] = _forbidden()
 ANOMALIES = (
     *("duplicate-elements", "garbage-read", "incompatible-order", "internal", "future-read"),
     *("G1a", "G1b", "dirty-update", "lost-update"),
-    *("cyclic-versions", "cyclic-versions-process", "cyclic-versions-realtime"),
+    "cyclic-versions",
     *(cycle + variant for variant in VARIANTS for cycle in CYCLES),
 )
 """all of them, in the order in which they are told"""

@@ -48,7 +48,7 @@ def _models() -> Rows:
     from checkers.models import MODELS  # noqa: PLC0415
     from checkers.txn.models import FORBIDDEN  # noqa: PLC0415
 
-    consistency = [(name, "of transactions that append to lists and read them") for name in FORBIDDEN]
+    consistency = [(name, "of transactions") for name in FORBIDDEN]
     return [*((name, "sequential: of one object") for name in sorted(MODELS)), *consistency]
 
 

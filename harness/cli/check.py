@@ -61,6 +61,9 @@ TELLING = (
     ("read", "register"),
 )
 
+# what transactions do besides reading -> the workload it is
+WRITING = {"append": "txn-list-append", "w": "txn-rw-register"}
+
 # what clients do -> the sequential model it is, where no workload has such clients
 MODELLED = (("acquire", "mutex"), ("append", "append-kv"), ("put", "append-kv"))
 
@@ -99,12 +102,13 @@ def check(
     for flag, value in (("--budget-s", budget_s), ("--budget-mb", budget_mb)):
         if value is not None and not value > 0:
             raise UsageError(f"check: {flag}: expected more than 0, got {value:g}")
-    by_model = None if model is None else checker_of_model(model)
+    if model is not None:
+        checker_of_model(model, "")
     path, ops = load(history, format)
     loaded = time.perf_counter()
     if model is None and workload is None and not (history / RUN_FILE).is_file():
         model = model_of(ops)
-        by_model = None if model is None else checker_of_model(model)
+    by_model = None if model is None else checker_of_model(model, writes(ops))
     if trace is None and history.is_dir() and (history / TRACE_FILE).is_file():
         trace = history / TRACE_FILE
     names = (
@@ -159,7 +163,7 @@ def workload_of(history: Path, path: Path, ops: History) -> str:
     seen = functions(ops)
     for f, workload in TELLING:
         if f in seen:
-            return workload
+            return WRITING.get(writes(ops), workload) if f == "txn" else workload
     what = ", ".join(sorted(seen)[:8]) or "nothing"
     raise UsageError(
         f"{path}: cannot tell the workload from its functions ({what}); give --workload or --model"
@@ -209,16 +213,32 @@ def checkers_of(workload: str, ops: History, *, traced: bool = False) -> tuple[s
     return tuple(n for n in names if n not in BESIDE and (final or n != "convergence"))
 
 
-def checker_of_model(name: str) -> str:
-    """Who judges by a model: a sequential specification, or a consistency model of transactions."""
+def checker_of_model(name: str, write: str) -> str:
+    """Who judges by a model: a sequential specification, or a consistency model of transactions.
+
+    ``write``: what the transactions do besides reading.
+    """
     from checkers.models import MODELS, own  # noqa: PLC0415
-    from checkers.txn.models import FORBIDDEN  # noqa: PLC0415
+    from checkers.txn.models import ALIASES, FORBIDDEN  # noqa: PLC0415
 
     if own.is_in_file(name):
         return "linearizability"
-    if name not in MODELS and name not in FORBIDDEN:
-        raise UsageError(f"check: --model: unknown model {name!r}{nearest(name, (*MODELS, *FORBIDDEN))}")
-    return "linearizability" if name in MODELS else "list-append"
+    if name not in MODELS and name not in FORBIDDEN and name not in ALIASES:
+        known = (*MODELS, *FORBIDDEN, *ALIASES)
+        raise UsageError(f"check: --model: unknown model {name!r}{nearest(name, known)}")
+    if name in MODELS:
+        return "linearizability"
+    return "rw-register" if write == "w" else "list-append"
+
+
+def writes(ops: History) -> str:
+    """What the first micro-operation of a transaction does that does not read; empty if there is none."""
+    for at in np.flatnonzero((ops.f == ops.code_of("txn")) & (ops.type == INVOKE)).tolist():
+        value = ops[at].value
+        for micro in value if isinstance(value, list) else ():
+            if isinstance(micro, list) and micro and micro[0] != "r":
+                return str(micro[0])
+    return ""
 
 
 def as_json(results: Sequence[Result], operations: int, times: dict[str, float]) -> str:

@@ -23,6 +23,7 @@ _PROMISES = (
     ("set-full", "An element that was acknowledged is seen by every later read."),
     ("broadcast", "A message that was acknowledged reaches every member."),
     ("list-append", "Transactions seem to run one after another, in an order that respects real time."),
+    ("rw-register", "Transactions seem to run one after another, in an order that respects real time."),
     ("elle", "Transactions seem to run one after another, in an order that respects real time."),
     ("txn", "Transactions seem to run one after another, in an order that respects real time."),
     (

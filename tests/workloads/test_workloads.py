@@ -231,7 +231,7 @@ def test_a_reply_without_its_field_is_an_unknown_outcome(name: str) -> None:
     workload = registry.get(name)
     reads = {
         "register": Op(-1, 0, 0, "invoke", "read", 1),
-        "txn-list-append": Op(-1, 0, 0, "invoke", "txn"),
+        **dict.fromkeys(("txn-list-append", "txn-rw-register"), Op(-1, 0, 0, "invoke", "txn")),
         "kafka": Op(-1, 0, 0, "invoke", "poll", None, [["poll", ["0"]]]),
     }
     other = {"echo": "echo", "unique-ids": "generate"}
@@ -243,6 +243,17 @@ def test_a_reply_without_its_field_is_an_unknown_outcome(name: str) -> None:
     with pytest.raises(CallError, match="has no field") as caught:
         run(workload.client().invoke(op, "n1", call))
     assert not caught.value.definite
+
+
+def test_register_transactions() -> None:
+    workload, memory = registry.get("rw-register"), Memory()
+    options = {"key_count": 3, "max_txn_length": 5, "max_writes_per_key": 10}
+    history = play(workload, memory, workload.generator(options), 1500)
+    written = [micro[2] for op in invoked(history) for micro in op.value if micro[0] == "w"]
+    assert len(set(written)) == len(written) > 300
+    final = play(workload, memory, workload.final(options), 5000)
+    read = {m[1]: m[2] for op in final if op.type == "ok" for m in op.value if m[2] is not None}
+    assert read == memory.values
 
 
 def test_list_append_transactions() -> None:
@@ -304,6 +315,7 @@ def test_unknown_options_are_refused_by_generator_and_final(name: str) -> None:
 def test_registry_names_the_nearest() -> None:
     assert registry.get("lin-kv") is registry.get("register")
     assert registry.get("list-append") is registry.get("txn-list-append")
+    assert registry.get("rw-register") is registry.get("txn-rw-register")
     with pytest.raises(registry.UnknownNameError, match="did you mean 'register'"):
         registry.get("regsiter")
     with pytest.raises(registry.UnknownNameError, match="expected one of register, "):
