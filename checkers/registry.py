@@ -75,7 +75,6 @@ ONLINE: dict[str, str] = {
     "pn-counter": "checkers.counters:PnCounter",
     "progress": "checkers.progress:Progress",
     "queue": "checkers.queues:Queue",
-    "rw-register": "checkers.rw_register:RwRegister",
     "raft-invariants": "checkers.raft_invariants:RaftInvariants",
     "sessions": "checkers.sessions:Sessions",
     "set": "checkers.set_final:FinalSet",

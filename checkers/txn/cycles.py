@@ -5,7 +5,8 @@ What is told, and what is not (as Elle does, in the main):
 - a kind is told in its weakest variant: -process and -realtime only where a component has it no other way. Two
   transactions that real time alone contradicts are told all the same, unless both are in one weaker component that
   has the kind already;
-- where G-single was found, cycles of several rw edges tell nothing new; so with G-nonadjacent and G2-item.
+- where G0 was found, G1c tells nothing new; nor, where G-single was, cycles of several rw edges; nor, where
+  G-nonadjacent was, G2-item.
 
 The work is bounded by counts of steps, not by a clock: the same history gives the same anomalies.
 """
@@ -138,6 +139,7 @@ class _Search:
         if level is LEVELS[-1]:
             backward = ~backward & (ends[dst] >= 0) & (ends[dst] < begins[src])
         at = np.flatnonzero(backward & (part.label[src] >= 0) & (part.label[src] == part.label[dst]))
+        told = np.zeros(0, np.int64)
         for number, kind in enumerate(KINDS[:3]):
             name = kind.name + level.suffix
             if name not in self.forbidden:
@@ -148,6 +150,11 @@ class _Search:
                 same = (inside >= 0) & (inside == weak.label[dst[some]])
                 explained = same & ((weak.have[inside] >> number & 1) == 1) if len(weak.have) else same
                 some = some[~explained]
+            # two that overwrite one another's writes need not be told to read them
+            code = src[some].astype(np.int64) * graph.nodes + dst[some]
+            if kind.covered:
+                some = some[~np.isin(code, told)]
+            told = np.append(told, code)
             if not len(some):
                 continue
             _, first = np.unique(part.label[src[some]], return_index=True)

@@ -69,7 +69,7 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("G0", "ww", wr=False),
-    Kind("G1c", "wr", wr=True),
+    Kind("G1c", "wr", wr=True, covered=0b00001),
     Kind("G-single", "rw", wr=True),
     Kind("G-nonadjacent", "rw", wr=True, rw=True, second=True, apart=True, covered=0b00100),
     Kind("G2-item", "rw", wr=True, rw=True, second=True, covered=0b01100),
