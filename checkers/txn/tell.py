@@ -95,6 +95,7 @@ class Teller:
                     "ops": operation.indexes(),
                     "micro": micro_ops(operation),
                     "edge": name,
+                    "key": "" if key is None else text(key),
                     "why": why,
                 }
             )

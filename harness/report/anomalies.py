@@ -13,6 +13,7 @@ from harness.report import words
 from harness.report.faults import Fault
 from harness.report.folder import Operation, Run
 from harness.report.mini import Band, Tick, place
+from harness.report.ring import Ring, ring
 from harness.report.rows import VALUE_CHARS, Row, event_row, fault_row, last, lines, operation_row
 
 ROWS_MAX = 60
@@ -47,6 +48,7 @@ class View(msgspec.Struct):
     ops: list[int]
     data: list[tuple[str, str]]
     marks: list[tuple[int, str]]
+    ring: Ring | None
 
     @property
     def when(self) -> str:
@@ -148,6 +150,7 @@ def _view(
     told = sorted(weightiest(active)[:FAULTS_MAX], key=lambda fault: fault.start or 0)
     around = [fault for fault in told if fault not in accused]
     bands, ticks, bent = place(shown, around, start, stop)
+    drawn = ring(anomaly.data.get("cycle"))
     return View(
         number=number,
         type=anomaly.type,
@@ -165,8 +168,13 @@ def _view(
         faults=told,
         faults_left_out=len(active) - len(told),
         ops=[line for o in ordered for line in lines(o)],
-        data=[(str(name), words.shorten(words.compact(v), VALUE_CHARS)) for name, v in anomaly.data.items()],
+        data=[
+            (str(name), words.shorten(words.compact(v), VALUE_CHARS))
+            for name, v in anomaly.data.items()
+            if drawn is None or name != "cycle"
+        ],
         marks=[(event.time, event.node) for event in traced],
+        ring=drawn,
     )
 
 
