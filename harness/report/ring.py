@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-BOXES_MAX = 12
+BOXES_MAX = 8
 """a longer cycle is not drawn; its words tell it"""
 WIDTH, BOX_WIDTH, BOX_HEIGHT = 860, 232, 62
 GAP = 9
