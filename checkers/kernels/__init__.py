@@ -10,6 +10,8 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 | module | what |
 |---|---|
 | dense | equal values get equal small numbers |
+| micro, lists, registers | transactions: their micro-operations, and which versions these read and wrote |
+| graph, cycles | transactions: edges by source, components, the shortest cycles |
 | memberships | reads that had an element first and last |
 | pairing | invocations and their completions |
 | text, json_ops, edn_ops | ops from bytes of JSON and EDN into columns |

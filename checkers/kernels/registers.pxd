@@ -56,3 +56,17 @@ cpdef void beginnings(
     const long long[:] starts, const int[:] readers, const int[:] updates, const unsigned char[:] updated,
     int nodes, long long[:] sizes, int[:] src, int[:] dst, signed char[:] cls
 )
+
+@cython.locals(m=cython.Py_ssize_t)
+cpdef void count_touches(
+    const int[:] txns, const int[:] keys, const unsigned char[:] usable, int[:] stamp, long long[:] counts
+)
+
+@cython.locals(m=cython.Py_ssize_t, key=cython.int)
+cpdef void touch(
+    const int[:] txns, const int[:] keys, const unsigned char[:] usable, const int[:] version, int[:] stamp,
+    long long[:] cursor, int[:] txn_of, int[:] first, int[:] last
+)
+
+@cython.locals(mask=cython.ulonglong, pair=cython.Py_ssize_t, slot=cython.ulonglong, other=cython.int)
+cpdef void distinct(const int[:] one, const int[:] two, int[:] table, unsigned char[:] keep)

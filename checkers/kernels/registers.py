@@ -137,6 +137,62 @@ def observe(
             ambiguous[key] = m
 
 
+def count_touches(
+    txns: Sequence[int],
+    keys: Sequence[int],
+    usable: Sequence[int],
+    stamp: MutableSequence[int],
+    counts: MutableSequence[int],
+) -> None:
+    """How many transactions touched each key by a micro-operation that is ``usable``. ``stamp``: all -1, per key."""
+    for m in range(len(txns)):
+        if usable[m] and stamp[keys[m]] != txns[m]:
+            stamp[keys[m]] = txns[m]
+            counts[keys[m]] += 1
+
+
+def touch(
+    txns: Sequence[int],
+    keys: Sequence[int],
+    usable: Sequence[int],
+    version: Sequence[int],
+    stamp: MutableSequence[int],
+    cursor: MutableSequence[int],
+    txn_of: MutableSequence[int],
+    first: MutableSequence[int],
+    last: MutableSequence[int],
+) -> None:
+    """The touches of each key, one transaction after the other. ``cursor``: where those of each key begin."""
+    for m in range(len(txns)):
+        if not usable[m]:
+            continue
+        key = keys[m]
+        if stamp[key] != txns[m]:
+            stamp[key] = txns[m]
+            txn_of[cursor[key]] = txns[m]
+            first[cursor[key]] = version[m]
+            cursor[key] += 1
+        last[cursor[key] - 1] = version[m]
+
+
+def distinct(
+    one: Sequence[int], two: Sequence[int], table: MutableSequence[int], keep: MutableSequence[int]
+) -> None:
+    """Mark the first of equal pairs. ``table``: all -1, its length a power of two."""
+    mask = len(table) - 1
+    for pair in range(len(one)):
+        slot = mixed(one[pair], two[pair]) & mask
+        while True:
+            other = table[slot]
+            if other < 0:
+                table[slot] = pair
+                keep[pair] = 1
+                break
+            if one[other] == one[pair] and two[other] == two[pair]:
+                break
+            slot = (slot + 1) & mask
+
+
 def frontier(
     offsets: Sequence[int],
     begin: Sequence[int],

@@ -32,6 +32,8 @@ STEPS_ALL = 8_000_000
 """and in all components together"""
 KEPT_MAX = 8
 """cycles kept of each kind; the rest are counted"""
+DETOURS_MAX = 100
+"""components that are searched by every way (checkers/txn/detours.py), of all kinds together"""
 FLAGS = 8
 
 
@@ -94,6 +96,7 @@ class _Search:
         self.counts: Counter[str] = Counter()
         self.complete = True
         self.weaker: list[Part] = []
+        self.detours = DETOURS_MAX
         self._scratch: _Scratch | None = None
 
     def run(self) -> Found:
@@ -178,7 +181,10 @@ class _Search:
             if not (within >= 0).any():
                 return
         lengths, states, nodes, classes = self._call(level, part, skip, kind, within)
-        for component in np.flatnonzero((lengths == 0) & (states & 2 != 0)).tolist():
+        doubtful = np.flatnonzero((lengths == 0) & (states & 2 != 0))
+        self.complete = self.complete and len(doubtful) <= self.detours
+        for component in doubtful[: self.detours].tolist():
+            self.detours -= 1
             self._detour(level, part, kind, component, lengths, nodes, classes)
         found = np.flatnonzero(lengths)
         self.complete = self.complete and not self._unsettled(part, lengths, states)

@@ -30,12 +30,13 @@ from checkers.kernels import graph as graph_kernel
 from checkers.kernels import registers as kernel
 from checkers.kernels import view
 from checkers.txn.graph import RW, RW_PROCESS, RW_RT, WR, WW, WW_PROCESS, WW_RT, Classes, labels_of, mask
+from checkers.txn.micro import R, scratch, table
 from checkers.txn.registers import EXTERNAL, Bools, Registers
 
 WFR, SEQUENTIAL, LINEARIZABLE = "wfr_keys", "sequential_keys", "linearizable_keys"
 
-SETTLED_MAX = 20_000
-"""pairs of versions in contradiction that are weighed one by one, in a whole history"""
+SETTLED_MAX = 1_000_000
+"""steps of weighing pairs of versions that are in contradiction, one by one, in a whole history"""
 
 
 class Source(NamedTuple):
@@ -60,13 +61,16 @@ class Pairs(NamedTuple):
 
 
 class Touches(NamedTuple):
-    """What transactions had to do with keys: ``first`` and ``last`` version of each, by key and then by begin."""
+    """What transactions had to do with keys: ``first`` and ``last`` version of each, by key and then by begin.
+
+    ``offsets`` int64[keys + 1]: where those of each key begin.
+    """
 
     txn: Int32
     key: Int32
     first: Int32
     last: Int32
-    wrote: Bools
+    offsets: Int64
 
 
 def sources(options: Mapping[str, Any], forbidden: frozenset[str]) -> list[Source]:
@@ -89,22 +93,30 @@ def sources(options: Mapping[str, Any], forbidden: frozenset[str]) -> list[Sourc
 def touches(found: Registers) -> Touches:
     """Of committed transactions, with versions whose order can be asked for."""
     micro = found.micro
-    committed = found.committed[micro.txn] == 1
-    usable = committed & (found.version >= 0)
+    usable = (found.committed[micro.txn] == 1) & (found.version >= 0)
     usable &= found.ordered[np.maximum(found.version, 0)]
-    read = np.flatnonzero(usable & (found.role == EXTERNAL))
-    write = np.flatnonzero(usable & (micro.f != 0) & (found.later == 0))
-    code = micro.key.astype(np.int64) * (len(micro) + 1) + micro.txn
-    places, inverse = np.unique(np.concatenate([code[read], code[write]]), return_inverse=True)
-    first, last = np.full(len(places), -1, np.int32), np.full(len(places), -1, np.int32)
-    wrote = np.zeros(len(places), np.bool_)
-    first[inverse[len(read) :]] = found.version[write]
-    last[inverse[: len(read)]] = found.version[read]
-    first[inverse[: len(read)]] = found.version[read]
-    last[inverse[len(read) :]] = found.version[write]
-    wrote[inverse[len(read) :]] = True
-    n = len(micro) + 1
-    return Touches((places % n).astype(np.int32), (places // n).astype(np.int32), first, last, wrote)
+    usable &= (found.role == EXTERNAL) | ((micro.f != R) & (found.later == 0))
+    chosen = usable.astype(np.uint8)
+    counts = np.zeros(micro.keys, np.int64)
+    kernel.count_touches(
+        view(micro.txn), view(micro.key), view(chosen), view(scratch(micro.keys)), view(counts)
+    )
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    total = int(offsets[-1])
+    txn, first, last = (np.empty(total, np.int32) for _ in range(3))
+    kernel.touch(
+        view(micro.txn),
+        view(micro.key),
+        view(chosen),
+        view(found.version),
+        view(scratch(micro.keys)),
+        view(offsets[:-1].copy()),
+        view(txn),
+        view(first),
+        view(last),
+    )
+    key = np.repeat(np.arange(micro.keys, dtype=np.int32), counts)
+    return Touches(txn, key, first, last, offsets)
 
 
 def in_time(found: Registers, met: Touches) -> tuple[Int32, Int32]:
@@ -112,13 +124,12 @@ def in_time(found: Registers, met: Touches) -> tuple[Int32, Int32]:
     micro = found.micro
     begin = micro.begin[met.txn]
     end = np.where(micro.outcome[met.txn] == OK, micro.end[met.txn], -1)
-    offsets = np.searchsorted(met.key, np.arange(micro.keys + 1)).astype(np.int64)
-    longest = int(np.diff(offsets).max()) if micro.keys else 0
+    longest = int(np.diff(met.offsets).max()) if micro.keys else 0
     earlier = later = np.empty(2 * len(met.txn), np.int32)
     while True:
         later = np.empty(len(earlier), np.int32)
         count = kernel.frontier(
-            view(offsets),
+            view(met.offsets),
             view(begin),
             view(end),
             view(met.first),
@@ -168,7 +179,7 @@ def order(found: Registers, used: list[Source]) -> Pairs:
         a, b = _pairs(found, met, source)
         # the initial state has edges of its own; and nothing comes before it but by contradiction
         new = np.flatnonzero(a >= keys) if not source.assumed else np.arange(len(a))
-        a, b = _unique(a[new], b[new], found.versions, earlier, later)
+        a, b = _unique(a[new], b[new], earlier, later)
         label = _cyclic(np.concatenate([earlier, a]), np.concatenate([later, b]), found, source.assumed)
         if source.assumed and (label >= 0).any():
             contradictions += [(group, source.name) for group in _groups(label)]
@@ -193,14 +204,17 @@ def _pairs(found: Registers, met: Touches | None, source: Source) -> tuple[Int32
     return in_process(found, met) if source.name == SEQUENTIAL else in_time(found, met)
 
 
-def _unique(a: Int32, b: Int32, versions: int, earlier: Int32, later: Int32) -> tuple[Int32, Int32]:
+def _unique(a: Int32, b: Int32, earlier: Int32, later: Int32) -> tuple[Int32, Int32]:
     """The pairs that are not there yet, each once, in the order in which they were found."""
-    codes = a.astype(np.int64) * versions + b
-    _, first = np.unique(codes, return_index=True)
-    first.sort()
-    if len(earlier):
-        first = first[~np.isin(codes[first], earlier.astype(np.int64) * versions + later)]
-    return a[first], b[first]
+    keep = np.zeros(len(earlier) + len(a), np.uint8)
+    kernel.distinct(
+        view(np.concatenate([earlier, a])),
+        view(np.concatenate([later, b])),
+        view(table(len(keep))),
+        view(keep),
+    )
+    new = keep[len(earlier) :] == 1
+    return a[new], b[new]
 
 
 def _cyclic(earlier: Int32, later: Int32, found: Registers, assumed: bool) -> Int32:
@@ -240,18 +254,23 @@ def _settle(earlier: Int32, later: Int32, a: Int32, b: Int32, label: Int32) -> t
     after: dict[int, list[int]] = {}
     for one, two in zip(earlier[standing].tolist(), later[standing].tolist(), strict=True):
         after.setdefault(one, []).append(two)
-    for pair in doubtful[:SETTLED_MAX].tolist():
+    steps = [SETTLED_MAX]
+    for pair in doubtful.tolist():
         one, two = int(a[pair]), int(b[pair])
-        if not _leads(after, two, one):
+        if not _leads(after, two, one, steps):
             keep[pair] = True
             after.setdefault(one, []).append(two)
-    return keep, len(doubtful) <= SETTLED_MAX
+        if steps[0] <= 0:
+            keep[pair] = False
+            return keep, False
+    return keep, True
 
 
-def _leads(after: dict[int, list[int]], start: int, goal: int) -> bool:
+def _leads(after: dict[int, list[int]], start: int, goal: int, steps: list[int]) -> bool:
     met, open_ = {start}, [start]
-    while open_:
+    while open_ and steps[0] > 0:
         node = open_.pop()
+        steps[0] -= 1
         if node == goal:
             return True
         for new in after.get(node, ()):
