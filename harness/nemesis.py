@@ -9,6 +9,7 @@ import msgspec
 from harness.ledger import Ledger
 from harness.runtime import Mailbox, Runtime
 from harness.streams import Streams
+from harness.watch import Watch
 from nemeses.fault import Fault, Trigger
 from nemeses.port import FaultPort
 from nemeses.registry import get
@@ -56,6 +57,7 @@ class NemesisDriver:
         recorder: Ledger,
         streams: Streams,
         triggers: Triggers,
+        watch: Watch,
     ) -> None:
         self._schedule = schedule
         self._runtime = runtime
@@ -63,10 +65,14 @@ class NemesisDriver:
         self._recorder = recorder
         self._streams = streams
         self._triggers = triggers
+        self._watch = watch
         self._origin_ns = 0
 
     async def run(self, origin_ns: int) -> None:
-        """Play the schedule, whose times count from ``origin_ns``; returns when every fault has been healed."""
+        """Play the schedule, whose times count from ``origin_ns``; returns when every fault has been healed.
+
+        When a violation was seen (``watch``) the rest is left out, and what is applied is healed at once.
+        """
         self._origin_ns = origin_ns
         done = self._runtime.mailbox()
         for number, fault in enumerate(self._schedule.faults):
@@ -76,8 +82,11 @@ class NemesisDriver:
 
     async def _play(self, number: int, fault: Fault, done: Mailbox) -> None:
         try:
-            await self._runtime.sleep_until(self._origin_ns + fault.start_ms * MS)
-            if fault.trigger is not None and not await self._triggered(fault):
+            await self._watch.sleep_until(self._runtime, self._origin_ns + fault.start_ms * MS)
+            fired = self._watch.over() or fault.trigger is None or await self._triggered(fault)
+            if self._watch.over():
+                return
+            if not fired:
                 self._note(fault, {"fault": number, "phase": "unfired"})
                 return
             stream = self._streams.stream("nemesis", str(number))
@@ -87,7 +96,7 @@ class NemesisDriver:
                     fault,
                     {"fault": number, "phase": "start", "targets": targets, "detail": effect.detail},
                 )
-                await self._runtime.sleep_until(self._origin_ns + fault.stop_ms * MS)
+                await self._watch.sleep_until(self._runtime, self._origin_ns + fault.stop_ms * MS)
             self._note(
                 fault,
                 {"fault": number, "phase": "stop", "targets": targets, "evidence": effect.evidence},
@@ -100,7 +109,7 @@ class NemesisDriver:
         assert trigger is not None
         mailbox = self._runtime.mailbox()
         self._triggers.wait_for(trigger, mailbox)
-        fired = await self._runtime.receive(mailbox, self._origin_ns + fault.stop_ms * MS)
+        fired = await self._watch.receive(self._runtime, mailbox, self._origin_ns + fault.stop_ms * MS)
         if fired is not None:
             await self._runtime.sleep_until(self._runtime.now() + trigger.delay_ms * MS)
         return fired is not None

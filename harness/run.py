@@ -37,6 +37,7 @@ from harness.store import RUN_FILE, write_atomic
 from harness.streams import Streams
 from harness.tracefile import Elections, TraceFile
 from harness.twin import write_twin
+from harness.watch import Until, Watch, judges_of
 from nemeses import registry as nemeses
 from nemeses.schedule import Schedule, plan
 from nemeses.targets import check as check_target
@@ -181,7 +182,9 @@ def execute(
     write_atomic(folder / RUN_FILE, msgspec.yaml.encode({**msgspec.to_builtins(spec), "made_by": made_by()}))
     planned.schedule.dump(folder / "schedule.yaml")
     recorder = Recorder(folder / "history.jsonl", unbuffered=spec.env != "sim")
-    ledger = Ledger(recorder)
+    judges = judges_of(planned.workload.checkers, _checker_options(planned)) if spec.stop_on_violation else []
+    guard = Watch(recorder, judges)
+    ledger = Ledger(guard)
     triggers, elections, tally = Triggers(), Elections(), Tally()
     monitors = monitors_of(planned)
     observers: list[Observer] = [tally.observe, elections.observe, triggers.observe, partial(watch, monitors)]
@@ -194,7 +197,7 @@ def execute(
                 planned.streams,
                 trace,
                 observers,
-                partial(conduct, planned, ledger, triggers, on_progress),
+                partial(conduct, planned, ledger, guard, triggers, on_progress),
             )
     finally:
         recorder.close()
@@ -205,6 +208,7 @@ def execute(
     results = judge(planned.workload, record, monitors)
     trust(unseen(tally, trace_path, results))
     trust(uncovered(results, recorder.ops))
+    trust(guard.discrepancy(results))
     write_twin(folder)
     verdict = merge(results)
     summary = {
@@ -217,6 +221,7 @@ def execute(
         "deposed_by": elections.deposed_by(recorder.ops),
         "draws": planned.streams.counts(),
         "world": world,
+        **({"stopped": msgspec.to_builtins(guard.stop)} if spec.stop_on_violation else {}),
         "run_s": round(ran - started, 3),
         "check_s": round(time.perf_counter() - ran, 3),
         "elapsed_s": round(time.perf_counter() - started, 3),
@@ -236,6 +241,7 @@ def execute(
 async def conduct(
     planned: Plan,
     ledger: Ledger,
+    guard: Watch,
     triggers: Triggers,
     on_progress: Callable[[int, int], None] | None,
     cluster: Cluster,
@@ -255,7 +261,7 @@ async def conduct(
         lambda process: caller(process=process),
         streams.stream("generator"),
     )
-    driver = NemesisDriver(planned.schedule, cluster, cluster, ledger, streams, triggers)
+    driver = NemesisDriver(planned.schedule, cluster, cluster, ledger, streams, triggers, guard)
     await cluster.start_all()
     if workload.setup is not None:
         setup = caller(process=SETUP_PROCESS)
@@ -279,7 +285,7 @@ async def conduct(
     if on_progress is not None and spec.env != "sim":
         cluster.spawn(progress())
     main = stagger(int(SECOND / spec.rate), workload.generator(spec.options.get("workload", {})))
-    await interpreter.run(time_limit(int(spec.time_limit * SECOND), main))
+    await interpreter.run(Until(guard.over, time_limit(int(spec.time_limit * SECOND), main)))
     await cluster.receive(faults, None)
     await cluster.sleep_until(cluster.now() + int(spec.quiet * SECOND))
     ledger.nemesis(cluster.now(), "phase", {"name": "final"})

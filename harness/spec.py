@@ -44,6 +44,8 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ) = "2n"
     rate: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 200.0
     op_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 1.0
+    stop_on_violation: bool = False
+    """end the main phase when a checker that judges while the run goes on has seen a violation"""
     seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] = 1
     env: EnvName = "sim"
     transport: Transport = "stdio"

@@ -52,6 +52,9 @@ def once(
     interval: Annotated[float, typer.Option(help="Mean seconds between two faults of a family.")] = 1.0,
     quiet: Annotated[float, typer.Option(help="Seconds between the last heal and the final reads.")] = 2.0,
     op_timeout: Annotated[float, typer.Option(help="Seconds a client waits for a reply.")] = 1.0,
+    stop_on_violation: Annotated[
+        bool, typer.Option("--stop-on-violation", help="End the run at the first violation seen.")
+    ] = False,
     option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for workload or system; repeatable.")
     ] = None,
@@ -81,6 +84,7 @@ def once(
         "interval": interval,
         "quiet": quiet,
         "op_timeout": op_timeout,
+        "stop_on_violation": stop_on_violation,
         "options": options(option or []),
     }
     spec = spec_of(fields, "test")
@@ -92,6 +96,8 @@ def once(
     say(f"seed {spec.seed}; again: splitbrain replay {folder}")
     with watching(spec) as progress:
         outcome = execute(spec, folder, schedule=faults, on_progress=progress)
+    if stop := outcome.summary.get("stopped"):
+        say(f"stopped at op {stop['op']}: {stop['checker']} saw a violation")
     say_results(outcome.verdict, outcome.results)
     say(f"report: {folder / 'report.html'}")
     return VERDICT_CODES[outcome.verdict]
