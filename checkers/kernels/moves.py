@@ -151,9 +151,9 @@ class Moves(Steps):
                 self.onward(to, depth, depth + 1)
         if state == self.values:
             return 0
+        to = at + self.stride + 1
         for i in range(self.pending + self.classes):
-            to = self.deeper(at)
-            after = self.change(to, i, state, False)
+            after = self.change(at, i, state, False)
             if after == NONE or (after != state and not self.may_leave(to)):
                 continue
             self.tmp[to] = after
@@ -179,9 +179,9 @@ class Moves(Steps):
                 self.tmp[to] = self.put[slot]
                 self.glimpse_now(to, self.put[slot])
                 self.emit(to)
+        to = at + self.stride + 1
         for i in range(self.pending + self.classes):
-            to = self.deeper(at)
-            after = self.change(to, i, state, False)
+            after = self.change(at, i, state, False)
             if (
                 after == NONE
                 or self.marked[after] != self.mark
@@ -209,9 +209,9 @@ class Moves(Steps):
             self.glimpse(to, self.put[slot])
             self.step_path(depth, self.put[slot])
             self.trail(to, self.put[slot], depth, depth + 1)
+        to = at + self.stride + 1
         for i in range(self.pending + self.classes):
-            to = self.deeper(at)
-            after = self.change(to, i, value, True)
+            after = self.change(at, i, value, True)
             if after == NONE or self.marked[after] != self.mark:
                 continue
             if self.glimpse(to, after) or i < self.pending:
@@ -225,9 +225,9 @@ class Moves(Steps):
     def trail(self, at: int, value: int, base: int, depth: int) -> int:
         """In the shadow of the last write: what else may have happened after the value was there."""
         self.emit(at)
+        to = at + self.stride + 1
         for i in range(self.pending + self.classes):
-            to = self.deeper(at)
-            after = self.change(to, i, value, True)
+            after = self.change(at, i, value, True)
             if after == NONE:
                 continue
             if self.glimpse(to, after) or i < self.pending:

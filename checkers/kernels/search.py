@@ -152,7 +152,7 @@ class Search(Moves):
             if self.end[i] == CRASHED:
                 crashed = True
                 break
-        some = 20_000 + 100 * (last - first)
+        some = 20_000 + 200 * (last - first)
         found = NONE
         decided = False
         if crashed:

@@ -34,7 +34,7 @@ cdef class Steps(Pending):
 
     @cython.locals(masks=number_t, put=number_t, place=number_t, until=number_t, fresh=bint, slot=number_t, word=number_t,
         bit=word_t, k=number_t, unused=word_t, i=number_t, other=number_t, marked=word_t)
-    cdef number_t change(self, number_t at, number_t which, number_t state, bint shadow) noexcept
+    cdef number_t change(self, number_t at, number_t which, number_t state, bint shadow) except -2
 
     @cython.locals(state=number_t, masks=number_t, needed=bint, k=number_t, i=number_t, slot=number_t)
     cdef bint may_leave(self, number_t at) noexcept

@@ -135,8 +135,9 @@ class Steps(Pending):
         return True
 
     def change(self, at: int, which: int, state: int, shadow: bool) -> int:
-        """Linearize a compare-and-set, the one at a place in the queue or, beyond it, of a class of crashed ones, if
-        it starts from the state and no other one of its class ought to come first. Where it leads, or NONE.
+        """Linearize a compare-and-set, the one at a place in the queue or, beyond it, of a class of crashed ones, in a
+        copy behind the configuration, if it starts from the state and no other one of its class ought to come first.
+        Where it leads, or NONE.
         """
         masks = self.masks
         put = NONE
@@ -178,12 +179,15 @@ class Steps(Pending):
                     return NONE
         if which < self.pending:
             slot = self.queue[which]
-            word = at + 1 + (slot >> 6)
             bit = ONE << (slot & 63)
+            word = self.deeper(at) + 1 + (slot >> 6)
             self.tmp[word] |= bit
             self.tmp[word + masks] &= ~bit
-        elif not self.take_crashed(at, place, shadow):
+        elif self.tmp[at + self.stride] == self.allowance:
+            self.denied = True
             return NONE
+        else:
+            self.take_crashed(self.deeper(at), place + self.stride + 1, shadow)
         return put
 
     def may_leave(self, at: int) -> bool:
