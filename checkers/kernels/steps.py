@@ -135,8 +135,8 @@ class Steps(Pending):
         return True
 
     def change(self, at: int, which: int, state: int, shadow: bool) -> int:
-        """Linearize a compare-and-set, the one at a place in the queue or, beyond it, of a class of crashed ones, in a
-        copy behind the configuration, if it starts from the state and no other one of its class ought to come first.
+        """Linearize a compare-and-set, the one at a place in the queue or, beyond it, of a class of crashed ones, if
+        it starts from the state and no other of its class ought to come first: in a copy behind the configuration.
         Where it leads, or NONE.
         """
         masks = self.masks
