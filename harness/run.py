@@ -289,10 +289,12 @@ async def conduct(
     await cluster.receive(faults, None)
     await cluster.sleep_until(cluster.now() + int(spec.quiet * SECOND))
     ledger.nemesis(cluster.now(), "phase", {"name": "final"})
+    await cluster.refresh()
     quiet = cluster.links()
     if workload.final is not None:
         await interpreter.run(workload.final(spec.options.get("workload", {})))
     ended.put(True)
+    await cluster.refresh()
     trust(unhealed(ledger.faults, await cluster.observe(), quiet, cluster.links()))
 
 

@@ -39,6 +39,7 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
     try:
         yield effect
         await linger(fault, port, since)
+        await port.refresh()
         after = _altered(port, links)
         effect.evidence = {"altered": {name: after[name] - before[name] for name in after}}
     finally:

@@ -98,6 +98,7 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
     try:
         yield effect
         await linger(fault, port, since)
+        await port.refresh()
         after = _refused(port, links)
         effect.evidence = {"refused": {name: after[name] - before[name] for name in after}}
     finally:

@@ -4,11 +4,16 @@
 |---|---|
 | `drive` | one run: open, run a coroutine, clean up, merge the trace |
 | `cluster` | a live cluster behind both ports |
-| `member`, `process`, `tcp`, `docker` | one node's place: how it is started, killed, paused, spoken to |
+| `member`, `process`, `tcp`, `container` | one node's place: how it is started, killed, paused, spoken to |
+| `doorway` | the connection to a node's door for clients |
+| `docker` | the environment of containers: network, addresses, firewall, proxies |
+| `engine` | the container engine: which one, labels, sweeps |
 | `image` | the image of a node in a container |
 | `wires` | cuts, rules and counts of directed links, whoever carries their frames |
 | `network` | carries the messages of nodes that speak over stdio |
 | `proxy` | stands in the links of nodes that have links of their own |
+| `inside` | proxies whose sockets are in the nodes' own networks |
+| `faults/` | faults as shell scripts on a `Remote` |
 | `services` | lin-kv, seq-kv, lww-kv, lin-tso |
 | `runtime` | the harness's coroutines over asyncio |
 | `trace` | node traces: followed live, merged at the end |

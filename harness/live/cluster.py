@@ -13,6 +13,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.live.errors import StartError
+from harness.live.faults.firewall import Firewall
 from harness.live.member import Member
 from harness.live.network import Latency, Network
 from harness.live.proxy import LinkProxies
@@ -84,6 +85,7 @@ class LiveCluster:
 
     ``members`` makes each node's place from its name and the two callbacks of a place. ``hear`` is told of
     trace events as they happen: (node, line). ``proxies``: the nodes have links of their own, through these.
+    ``firewall``: links are cut there.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class LiveCluster:
         members: Callable[[str, Path, Callable[[str, bytes], None], Callable[[str], None]], Member],
         hear: Callable[[str, Line], None],
         proxies: LinkProxies | None = None,
+        firewall: Firewall | None = None,
     ) -> None:
         self.nodes = spec.node_names()
         self.capabilities = able
@@ -114,6 +117,9 @@ class LiveCluster:
         if proxies is not None:
             proxies.arrived = self._arrived
             proxies.latency = latency
+        self._firewall = firewall
+        self._dropped: dict[Link, int] = {}
+        """packets that the firewall dropped, when it was last asked"""
         self._power = {name: streams.stream("power", name) for name in self.nodes}
         self._services: dict[str, Service] = services(streams)
         self._follower = Follower(hear)
@@ -163,16 +169,18 @@ class LiveCluster:
     async def close(self) -> None:
         """Kill every node and give everything back."""
         await self.runtime.cancel()
-        for seat in self._seats.values():
-            seat.killing = True
-            with suppress(Exception):  # the others must go too
-                await seat.member.kill()
-                await seat.member.discard()
+        await asyncio.gather(*(self._end(seat) for seat in self._seats.values()))
         self._follower.close()
+
+    async def _end(self, seat: _Seat) -> None:
+        seat.killing = True
+        with suppress(Exception):  # the others must go too
+            await seat.member.kill()
+            await seat.member.discard()
 
     def figures(self) -> dict[str, Any]:
         """What the environment itself counted."""
-        counts = self.network.counts()
+        counts = self.links()
         return {
             "delivered": sum(c.delivered for c in counts.values()),
             "refused": sum(c.refused for c in counts.values()),
@@ -333,13 +341,19 @@ class LiveCluster:
         return self._follower.leader() if self.own else None
 
     async def cut(self, links: Iterable[Link]) -> int:
+        if self._firewall is not None:
+            return -await self._firewall.cut(links)  # below zero: handles of the network are above
         return self.network.cut(links)
 
     async def shape(self, links: Iterable[Link], rule: LinkRule) -> int:
         return self.network.shape(links, rule)
 
     async def release(self, handle: int) -> None:
-        self.network.release(handle)
+        if handle < 0:
+            assert self._firewall is not None
+            await self._firewall.release(-handle)
+        else:
+            self.network.release(handle)
 
     async def kill(self, node: str) -> None:
         seat = self._seats[node]
@@ -423,7 +437,7 @@ class LiveCluster:
 
     async def _observe(self, seat: _Seat) -> NodeState:
         member = seat.member
-        paused = member.paused()
+        paused = await member.paused()
         if "clock" in self.capabilities and member.up and seat.ready and not paused:
             now = await self._reading(seat, {"type": "splitbrain_clock"})
             if now is not None:
@@ -439,8 +453,15 @@ class LiveCluster:
             lost_bytes=seat.lost_bytes,
         )
 
+    async def refresh(self) -> None:
+        if self._firewall is not None:
+            self._dropped = await self._firewall.refused()
+
     def links(self) -> dict[Link, LinkCount]:
-        return self.network.counts()
+        counts = self.network.counts()
+        for link, packets in self._dropped.items():
+            counts.setdefault(link, LinkCount()).refused += packets
+        return counts
 
 
 def _error_of_clock(before: _Reading | None, now: _Reading) -> tuple[int, int]:

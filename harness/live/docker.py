@@ -1,216 +1,250 @@
-"""Nodes as containers: the same bodies over TCP, one published port each. Faults: kill and pause.
+"""Nodes as containers on a private network, spoken to through ports that the engine publishes on 127.0.0.1.
 
-Containers carry labels that name the harness that made them. They are removed at the end of the run, and those
-of a harness that is gone at the start of the next.
+Two ways to stand between the nodes, of which a run uses one (``options.links``):
+
+| | ``inside`` | ``gateway`` |
+|---|---|---|
+| needs | root, the engine's processes on this machine | the engine's host can be dialled from containers |
+| a node dials | its peers; or, for link faults, proxies on its own loopback | proxies on this machine, always |
+| partitions | packet filters in the nodes' networks | proxies |
+| link faults | proxies whose sockets are in the nodes' networks | proxies |
+
+What is made here carries labels (harness/live/engine.py), and is removed when the run ends, or after a harness that
+was killed by whoever sweeps next.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import time
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-import docker
-import docker.errors
-import requests.exceptions
+from typing import Any
 
 from harness.errors import UsageError
-from harness.live.errors import StartError
+from harness.live import engine
+from harness.live.container import CLIENT, METRICS, PEER, WAITING, ContainerMember
+from harness.live.engine import TROUBLE, Engine, one_line
+from harness.live.faults.firewall import Firewall
 from harness.live.image import BASE, ensure
-from harness.live.keeper import start_time
-from harness.live.member import Member, OnExit, OnLine, last_line
+from harness.live.inside import InsideProxies
+from harness.live.member import Member, OnExit, OnLine
 from harness.live.process import own_arguments
+from harness.live.proxy import HOST, LinkProxies
+from harness.live.remote.container import namespaces
+from harness.live.remote.port import Remote, RemoteError
+from harness.live.tcp import peers
 from harness.spec import RunSpec
-from nodes.channel import Channel
+from harness.streams import Streams
 
-PORT = 7000
-LABEL = "splitbrain.harness"
-LISTEN_S = 20
-POLL_S = 0.02
-SIGNALLED = 128
-"""a shell's way, and the engine's, to say that a signal ended it: 128 and its number"""
+WAYS = ("inside", "gateway")
+GATEWAY_NAME = "host.docker.internal"
+FIRST_ADDRESS = 10
+NODES_MAX = 100
 
-TROUBLE = (docker.errors.DockerException, requests.exceptions.RequestException)
+
+def check(spec: RunSpec) -> None:
+    """Raises UsageError, one line, for what cannot run in containers, and where there is no engine."""
+    if spec.bin is not None:
+        raise UsageError(f"bin: {spec.bin}: a binary cannot run in containers; expected env: process")
+    if spec.nodes > NODES_MAX:
+        raise UsageError(f"nodes: {spec.nodes} containers; at most {NODES_MAX} are taken")
+    way = spec.options.get("links", WAYS[0])
+    if way not in WAYS:
+        raise UsageError(f"options.links: expected {' or '.join(WAYS)}, got {way!r}")
+    if engine.remote_engine():
+        raise UsageError(
+            "docker: the engine is on another machine, which does not see the folders of the run"
+        )
+    Engine().close()
 
 
 class Containers:
-    """The engine, for one run. A context manager; raises UsageError where there is no engine or image."""
+    """The environment of one run; ``opened`` makes one. Blocking calls are made in threads of the loop's executor."""
 
-    def __init__(self, spec: RunSpec, folder: Path) -> None:
-        if spec.bin is not None:
-            raise UsageError(f"bin: {spec.bin}: a binary cannot run in containers; expected env: process")
+    def __init__(self, spec: RunSpec, folder: Path, streams: Streams, host: Engine, image: str) -> None:
+        self.address = host.address
+        self.proxies: LinkProxies | None = None
+        self.firewall: Firewall | None = None
         self._spec = spec
-        self._folder = folder
-        self._owner = f"{os.getpid()}:{start_time(os.getpid())}"
+        self._host = host
+        self._image = image
+        self._streams = streams
+        self._secret = f"{streams.stream('secret').bits():016x}"
+        self._marks = engine.labels(**{engine.RUN: str(folder.absolute())})
+        self._names = spec.node_names()
+        self._network: Any = None
+        self._addresses: dict[str, str] = {}
+        self._remotes: dict[str, Remote] = {}
+        self._exits = Exits(host.client, asyncio.get_running_loop())
 
-    def __enter__(self) -> Self:
-        try:
-            self._client = docker.from_env()
-            sweep(self._client)
-            self._image = ensure(self._client, str(self._spec.options.get("base_image", BASE)))
-        except TROUBLE as e:
-            raise UsageError(f"docker: {' '.join(str(e).split())}") from e
-        return self
+    async def open(self, *, between: bool) -> None:
+        """Make the network. ``between``: something has to stand in the links themselves."""
+        name = f"splitbrain-{os.getpid()}-{self._streams.stream('network').bits() >> 40:06x}"
+        made = await asyncio.to_thread(engine.make_network, self._host.client, name, self._marks)
+        self._network, prefix = made
+        self._addresses = {n: f"{prefix}.{FIRST_ADDRESS + i}" for i, n in enumerate(self._names)}
+        if self._spec.options.get("links", WAYS[0] if os.geteuid() == 0 else WAYS[1]) == "gateway":
+            self.proxies = await reachable(self._names, self._streams, f"{prefix}.1")
+            return
+        self.firewall = Firewall(self._remotes, self._addresses, PEER)
+        if between:
+            self.proxies = InsideProxies(self._names, self._streams)
+            await self.proxies.open()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        del kind, error, trace
-        with suppress(*TROUBLE):
-            _remove(self._client, f"{LABEL}={self._owner}")
-        self._client.close()
+    def close(self) -> None:
+        """Let go of everything; blocking."""
+        if self.proxies is not None:
+            self.proxies.close()
+        self._exits.close()
+        for remote in self._remotes.values():
+            remote.close()
 
     def member(self, name: str, folder: Path, on_line: OnLine, on_exit: OnExit) -> Member:
-        def create(incarnation: int) -> Any:
-            arguments = [
-                *own_arguments(self._spec),
-                *("--data", "/node/data", "--trace", f"/node/trace-{incarnation}.jsonl"),
-                *("--listen", f"0.0.0.0:{PORT}"),
-            ]
-            return self._client.containers.create(
-                self._image,
-                arguments,
-                labels={LABEL: self._owner, "splitbrain.node": name, "splitbrain.run": str(self._folder)},
-                ports={f"{PORT}/tcp": ("127.0.0.1", None)},
-                volumes={str(folder): {"bind": "/node", "mode": "rw"}},
-                user=f"{os.getuid()}:{os.getgid()}",
-            )
+        return ContainerMember(name, folder, self, on_line, on_exit)
 
-        return ContainerMember(name, folder, create, on_line, on_exit)
+    # --- what members need ----------------------------------------------------------------------------------
 
-
-def sweep(client: docker.DockerClient) -> int:
-    """Remove the containers of every harness that is gone; how many."""
-    swept = 0
-    for container in client.containers.list(all=True, filters={"label": LABEL}):
-        owner = container.labels[LABEL]
-        pid, _, started = owner.partition(":")
-        if start_time(int(pid)) != started:
-            container.remove(force=True, v=True)
-            swept += 1
-    return swept
-
-
-def _remove(client: docker.DockerClient, label: str) -> None:
-    for container in client.containers.list(all=True, filters={"label": label}):
-        container.remove(force=True, v=True)
-
-
-class ContainerMember:
-    """One node in a container; a new container for each incarnation, on the same data."""
-
-    def __init__(
-        self, name: str, folder: Path, create: Callable[[int], Any], on_line: OnLine, on_exit: OnExit
-    ) -> None:
-        self.name = name
-        self.folder = folder
-        self.up = False
-        self.exit_status: int | None = None
-        self._create = create
-        self._on_line = on_line
-        self._on_exit = on_exit
-        self._container: Any = None
-        self._socket: socket.socket | None = None
-        self._channel: Channel | None = None
-        self._ended = asyncio.Event()
-        self._ending: asyncio.Task[None] | None = None
-
-    async def spawn(self, incarnation: int) -> None:
-        await self.discard()
-        self._ended = asyncio.Event()
-        self._ending = None
-        try:
-            port = await asyncio.to_thread(self._run, incarnation)
-            self._socket = socket.create_connection(("127.0.0.1", port), timeout=LISTEN_S)
-        except (*TROUBLE, OSError) as e:
-            raise StartError(f"node {self.name}: {' '.join(str(e).split())}") from e
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        fd = self._socket.fileno()
-        self._channel = Channel(
-            fd, fd, lambda line: self._on_line(self.name, line), self._hung_up, lambda: None
+    def create(self, name: str, folder: Path, incarnation: int) -> Any:
+        if self.proxies is not None:
+            book = self.proxies.address_book(name)
+        else:
+            book = {peer: (self._addresses[peer], PEER) for peer in self._names if peer != name}
+        seed = self._streams.stream("time-outs", name).bits() >> 2
+        arguments = [
+            *own_arguments(self._spec),
+            *("--data", "/node/data", "--power", "--trace", f"/node/trace-{incarnation}.jsonl"),
+            *("--seed", str((seed + incarnation) % (1 << 63)), "--replays"),
+            *("--tcp", "--node", name, "--peers", peers(book), "--bind", "0.0.0.0"),  # noqa: S104
+            *("--peer-port", str(PEER), "--client-port", str(CLIENT), "--metrics-port", str(METRICS)),
+        ]
+        client = self._host.client
+        published = (CLIENT, METRICS) if self.firewall is not None else (CLIENT, METRICS, PEER)
+        at = client.api.create_endpoint_config(ipv4_address=self._addresses[name])
+        return client.containers.create(
+            self._image,
+            arguments,
+            entrypoint=WAITING,
+            name=f"{self._network.name}-{name}-{incarnation}",
+            hostname=name,
+            labels={**self._marks, engine.NODE: name},
+            network=self._network.name,
+            networking_config={self._network.name: at},
+            ports={f"{port}/tcp": (HOST, None) for port in published},
+            extra_hosts={GATEWAY_NAME: "host-gateway"} if self.firewall is None else {},
+            volumes={str(folder): {"bind": "/node", "mode": "rw"}},
+            user=f"{os.getuid()}:{os.getgid()}",
+            environment={"SPLITBRAIN_KEY": self._secret},
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            healthcheck={"test": ["NONE"]},
         )
-        self.up = True
 
-    def _run(self, incarnation: int) -> int:
-        """Start a container and wait until its node listens; the port on this machine."""
-        self._container = container = self._create(incarnation)
-        container.start()
-        deadline = time.monotonic() + LISTEN_S
-        while b"listening on" not in (log := container.logs(stdout=False)):
-            container.reload()
-            if container.status == "exited" or time.monotonic() > deadline:
-                words = log.decode(errors="replace").strip().splitlines()
-                raise StartError(f"node {self.name}: its container is {container.status}: {words[-1:]}")
-            time.sleep(POLL_S)
-        container.reload()
-        return int(container.attrs["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"])
+    def watch(self, container: Any, ended: Callable[[int], None]) -> None:
+        self._exits.watch(container.id, ended)
 
-    def write(self, line: bytes) -> None:
-        if self._channel is not None:
-            self._channel.write(line)
+    async def connect(self, name: str, container: Any) -> None:
+        if self.firewall is None:
+            assert self.proxies is not None
+            port = container.attrs["NetworkSettings"]["Ports"][f"{PEER}/tcp"][0]["HostPort"]
+            self.proxies.listens(name, (self.address, int(port)))
+            return
+        remote = namespaces(name, container)
+        if remote is None:
+            raise RemoteError(
+                "its process is not to be seen on this machine, and links: inside needs it; "
+                "try --option links=gateway"
+            )
+        self._remotes[name] = remote
+        await self.firewall.rebuilt(name)
+        if isinstance(self.proxies, InsideProxies):
+            await self.proxies.enter(name, int(container.attrs["State"]["Pid"]))
+            self.proxies.listens(name, (self._addresses[name], PEER))
 
-    async def kill(self) -> None:
-        if self.up:
-            with suppress(*TROUBLE):  # it may have ended by itself
-                await asyncio.to_thread(self._container.kill)
-            self._hung_up()
-            await self._ended.wait()
+    def disconnect(self, name: str) -> None:
+        if self.firewall is not None:
+            self.firewall.gone(name)
+        if self.proxies is not None:
+            self.proxies.gone(name)
+        if isinstance(self.proxies, InsideProxies):
+            self.proxies.leave(name)
+        remote = self._remotes.pop(name, None)
+        if remote is not None:
+            # it may be in the middle of a command, for which close would wait
+            asyncio.get_running_loop().run_in_executor(None, remote.close)
 
-    async def pause(self) -> None:
-        if self.up:
-            await asyncio.to_thread(self._container.pause)
 
-    async def resume(self) -> None:
-        if self.up:
-            await asyncio.to_thread(self._container.unpause)
+async def reachable(names: tuple[str, ...], streams: Streams, gateway: str) -> LinkProxies:
+    """Proxies that containers can dial: at their network's gateway where that is an address of this machine, else
+    (Docker Desktop) on the loopback, which containers know by a name.
+    """
+    proxies = LinkProxies(names, streams, gateway, gateway)
+    try:
+        await proxies.open()
+    except OSError:
+        proxies.close()
+        proxies = LinkProxies(names, streams, HOST, GATEWAY_NAME)
+        await proxies.open()
+    return proxies
 
-    def paused(self) -> bool:
-        if not self.up:
-            return False
+
+@asynccontextmanager
+async def opened(
+    spec: RunSpec, folder: Path, streams: Streams, *, between: bool
+) -> AsyncIterator[Containers]:
+    """Sweep, build the image if need be, make the network; everything is removed in the end. Raises UsageError."""
+    host = Engine()
+    # the default executor has a few threads for each processor: too few for a call to each container at once
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * spec.nodes + 4))
+    place: Containers | None = None
+    try:
         try:
-            self._container.reload()
-        except TROUBLE:  # it is ending
-            return False
-        return bool(self._container.attrs["State"]["Paused"])
+            await asyncio.to_thread(engine.sweep, host.client)
+            base = str(spec.options.get("base_image", BASE))
+            image = await asyncio.to_thread(ensure, host.client, base)
+            place = Containers(spec, folder, streams, host, image)
+            await place.open(between=between)
+        except TROUBLE as e:
+            raise UsageError(f"docker: {one_line(e)}") from e
+        yield place
+    finally:
+        if place is not None:
+            await asyncio.to_thread(place.close)
+        with suppress(*TROUBLE):
+            await asyncio.to_thread(engine.remove_own, host.client)
+        host.close()
 
-    def last_words(self) -> str:
-        return last_line(self.folder / "stderr.log")
 
-    async def discard(self) -> None:
-        if self._ending is not None:
-            await self._ending
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        if self._container is not None:
-            with suppress(*TROUBLE):
-                await asyncio.to_thread(self._container.remove, force=True, v=True)
-            self._container = None
+class Exits:
+    """Tells of this harness's containers that end: one thread reads the engine's events."""
 
-    def _hung_up(self) -> None:
-        """The connection is gone, so the node is or will be: it ends with its connection."""
-        if self._ending is None:
-            self._ending = asyncio.get_running_loop().create_task(self._end())
+    def __init__(self, client: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._watched: dict[str, Callable[[int], None]] = {}
+        self._events = client.events(
+            decode=True,
+            filters={"type": "container", "event": "die", "label": f"{engine.LABEL}={engine.owner()}"},
+        )
+        threading.Thread(target=self._read, daemon=True, name="splitbrain-exits").start()
 
-    async def _end(self) -> None:
-        status = await asyncio.to_thread(self._wait)
-        self.exit_status = SIGNALLED - status if status > SIGNALLED else status
-        self.up = False
-        self._ended.set()
-        self._on_exit(self.name)
+    def watch(self, container: str, ended: Callable[[int], None]) -> None:
+        """Of one that is not started yet."""
+        self._watched[container] = ended
 
-    def _wait(self) -> int:
-        """The end of the container: its status; its log goes to the node's folder."""
-        status = int(self._container.wait()["StatusCode"])
-        with (self.folder / "stderr.log").open("ab") as log:
-            log.write(self._container.logs(stdout=False))
-        return status
+    def close(self) -> None:
+        with suppress(Exception):  # the engine may have hung up first
+            self._events.close()
+
+    def _read(self) -> None:
+        with suppress(Exception):  # closed
+            for event in self._events:
+                status = int(event["Actor"]["Attributes"]["exitCode"])
+                self._loop.call_soon_threadsafe(self._tell, event["Actor"]["ID"], status)
+
+    def _tell(self, container: str, status: int) -> None:
+        ended = self._watched.pop(container, None)
+        if ended is not None:
+            ended(status)

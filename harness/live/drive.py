@@ -24,6 +24,7 @@ from harness.live.trace import Line, merged
 from harness.nemesis import Triggers
 from harness.spec import RunSpec
 from harness.streams import Streams
+from nemeses.schedule import Schedule
 
 Observer = Callable[[int, int, str, str, dict[str, Any]], None]
 Main = Callable[[LiveCluster], Coroutine[Any, Any, None]]
@@ -36,19 +37,19 @@ _encode = msgspec.json.Encoder().encode
 
 def capabilities(spec: RunSpec) -> frozenset[str]:
     """The families of faults that a live environment can do. Clocks and power losses are our own nodes' doing."""
-    if spec.env == "docker":
-        return frozenset({"kill", "pause"})
     faults = {"partition", "link", "kill", "pause"}
     return frozenset(faults | {"clock", "power-loss"} if spec.bin is None else faults)
 
 
 def check(spec: RunSpec) -> None:
     """Raises UsageError, one line, for a binary that cannot be run and for options of live clusters."""
-    if spec.bin is not None:
-        if spec.env == "docker":
-            raise UsageError(f"bin: {spec.bin}: a binary cannot run in containers; expected env: process")
+    if spec.env == "docker":
+        from harness.live.docker import check as check_docker  # noqa: PLC0415
+
+        check_docker(spec)
+    elif spec.bin is not None:
         find_binary(spec.bin)
-    if spec.transport == "tcp":
+    if spec.env == "process" and spec.transport == "tcp":
         check_tcp(spec)
     options = spec.options
     decode(options.get("latency", {}), Latency, "options.latency", lambda _: Latency.__struct_fields__)
@@ -65,8 +66,6 @@ def check(spec: RunSpec) -> None:
 
 def check_tcp(spec: RunSpec) -> None:
     """Raises UsageError where nodes cannot have links of their own."""
-    if spec.env != "process":
-        raise UsageError(f"transport: tcp is for env: process, not {spec.env}")
     if spec.bin is not None:
         raise UsageError(
             f"transport: tcp is for the project's own nodes; bin: {spec.bin} is spoken to over stdio"
@@ -86,13 +85,14 @@ async def open_cluster(
     Raises StartError when the nodes' binary cannot be run.
     """
     if spec.env == "docker":
-        from harness.live.docker import Containers  # noqa: PLC0415  a run of processes does not load it
+        from harness.live.docker import opened  # noqa: PLC0415  a run of processes does not load it
 
-        with Containers(spec, folder) as containers:
-            async with _closing(
-                LiveCluster(spec, folder, streams, capabilities(spec), containers.member, hear)
-            ) as c:
-                yield c
+        async with opened(spec, folder, streams, between=links_are_shaped(spec, folder)) as place:
+            cluster = LiveCluster(
+                spec, folder, streams, capabilities(spec), place.member, hear, place.proxies, place.firewall
+            )
+            async with _closing(cluster):
+                yield cluster
         return
     if spec.bin is not None:
         find_binary(spec.bin)
@@ -116,6 +116,17 @@ async def open_cluster(
         if proxies is not None:
             proxies.close()
         keeper.close()
+
+
+def links_are_shaped(spec: RunSpec, folder: Path) -> bool:
+    """Whether something has to stand in the links of this run: for its latency, or for faults of its schedule.
+
+    Without a schedule in the run's folder nobody knows, and the answer is yes.
+    """
+    path = folder / "schedule.yaml"
+    if spec.options.get("latency") or not path.exists():
+        return True
+    return any(fault.family == "link" for fault in Schedule.load(path).faults)
 
 
 @asynccontextmanager

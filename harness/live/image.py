@@ -10,7 +10,6 @@ import importlib.machinery
 import shutil
 import subprocess
 import sys
-import tempfile
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -21,14 +20,24 @@ import msgspec
 
 import nodes
 from harness.errors import UsageError
+from harness.live.engine import TROUBLE, labels, one_line, scratch
 
 BASE = "splitbrain-base"
 NAME = "splitbrain-node"
-DOCKERFILE = """\
+HEALTH = "import urllib.request as u; u.urlopen('http://127.0.0.1:7300/healthz', timeout=2)"
+DOCKERFILE = f"""\
 ARG BASE_IMAGE
-FROM ${BASE_IMAGE}
+FROM ${{BASE_IMAGE}}
 COPY packages/ /opt/splitbrain/
-ENV PYTHONPATH=/opt/splitbrain PYTHONDONTWRITEBYTECODE=1
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/splitbrain \\
+ && mkdir /node && chown 10001:10001 /node
+ENV PYTHONPATH=/opt/splitbrain PYTHONDONTWRITEBYTECODE=1 \\
+    SPLITBRAIN_TCP=1 SPLITBRAIN_BIND=0.0.0.0 SPLITBRAIN_DATA=/node \\
+    SPLITBRAIN_PEER_PORT=7100 SPLITBRAIN_CLIENT_PORT=7200 SPLITBRAIN_METRICS_PORT=7300
+USER 10001:10001
+EXPOSE 7100 7200 7300
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s \\
+    CMD ["python3", "-c", "{HEALTH}"]
 ENTRYPOINT ["python3", "-m", "nodes"]
 """
 """The same as compose/Dockerfile, which an installed Splitbrain does not have beside it."""
@@ -58,19 +67,18 @@ def ensure(client: docker.DockerClient, base: str = BASE) -> str:
 
 
 def _build(client: docker.DockerClient, base: str, tag: str, package: Path) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with scratch() as name:
         context = Path(name)
         packages = context / "packages"
         shutil.copytree(package, packages / "nodes", ignore=shutil.ignore_patterns("__pycache__"))
         try:
-            probe = client.containers.run(base, ["python3", "-c", PROBE], remove=True)
+            probe = client.containers.run(base, ["python3", "-c", PROBE], remove=True, labels=labels())
             major, minor, suffix = probe.decode().split()
             _vendor(packages, f"{major}.{minor}", suffix)
             (context / "Dockerfile").write_text(DOCKERFILE)
-            client.images.build(path=name, tag=tag, buildargs={"BASE_IMAGE": base}, rm=True)
-        except (docker.errors.DockerException, subprocess.CalledProcessError) as e:
-            line = " ".join(str(e).split())
-            raise UsageError(f"docker: the node image cannot be built on {base!r}: {line}") from e
+            client.images.build(path=name, tag=tag, buildargs={"BASE_IMAGE": base}, rm=True, forcerm=True)
+        except (*TROUBLE, subprocess.CalledProcessError, ValueError) as e:
+            raise UsageError(f"docker: the node image cannot be built on {base!r}: {one_line(e)}") from e
 
 
 def _vendor(packages: Path, python: str, suffix: str) -> None:

@@ -131,14 +131,17 @@ class ProcessMember:
     async def pause(self) -> None:
         if self.up:
             self._signal(signal.SIGSTOP)
-            while self.up and not self.paused():  # noqa: ASYNC110  /proc sends no events
+            while self.up and not self._stopped():  # noqa: ASYNC110  /proc sends no events
                 await asyncio.sleep(SETTLE_S)
 
     async def resume(self) -> None:
         if self.up:
             self._signal(signal.SIGCONT)
 
-    def paused(self) -> bool:
+    async def paused(self) -> bool:
+        return self._stopped()
+
+    def _stopped(self) -> bool:
         return self._process is not None and self.up and state(self._process.pid) == "T"
 
     def last_words(self) -> str:

@@ -33,11 +33,22 @@ Address = tuple[str, int]
 
 
 class LinkProxies(Wires):
-    """A listener for each directed pair of ``nodes``. ``arrived(node)``: a frame has been passed on to it."""
+    """A listener for each directed pair of ``nodes``. ``arrived(node)``: a frame has been passed on to it.
 
-    def __init__(self, nodes: tuple[str, ...], streams: Streams) -> None:
+    ``listen_on``: an address of this machine; ``dialled_at``: what nodes call it.
+    """
+
+    def __init__(
+        self,
+        nodes: tuple[str, ...],
+        streams: Streams,
+        listen_on: str = HOST,
+        dialled_at: str = HOST,
+    ) -> None:
         super().__init__(streams)
         self.nodes = nodes
+        self._listen_on = listen_on
+        self._dialled_at = dialled_at
         self.latency = Latency()
         self.arrived: Callable[[str], None] = lambda _: None
         self.in_flight = 0
@@ -52,7 +63,7 @@ class LinkProxies(Wires):
         for link in [(src, dst) for src in self.nodes for dst in self.nodes if src != dst]:
             self.near_ends[link] = set()
             wire = self.wire(link)
-            self._servers[link] = await loop.create_server(partial(NearEnd, self, wire), HOST, 0)
+            self._servers[link] = await loop.create_server(partial(NearEnd, self, wire), self._listen_on, 0)
 
     def close(self) -> None:
         for link, server in self._servers.items():
@@ -63,7 +74,7 @@ class LinkProxies(Wires):
     def address_book(self, node: str) -> dict[str, Address]:
         """Where ``node`` dials each of the others."""
         return {
-            dst: (HOST, server.sockets[0].getsockname()[1])
+            dst: (self._dialled_at, server.sockets[0].getsockname()[1])
             for (src, dst), server in self._servers.items()
             if src == node
         }
@@ -77,6 +88,14 @@ class LinkProxies(Wires):
 
     def target(self, node: str) -> Address | None:
         return self._targets.get(node)
+
+    async def dial(self, wire: Wire, make: Callable[[], FarEnd]) -> asyncio.Transport:
+        """A connection to the far end of a link. Raises OSError."""
+        address = self.target(wire.dst)
+        if address is None:
+            raise ConnectionRefusedError
+        transport, _ = await asyncio.get_running_loop().create_connection(make, *address)
+        return transport
 
     def mended(self, wire: Wire) -> None:
         """Connections whose handshake the cut swallowed are of no use: ended, so that they are dialled anew."""
@@ -149,11 +168,8 @@ class NearEnd(asyncio.Protocol):
         self._transport.abort()
 
     async def _dial(self) -> None:
-        address = self._proxies.target(self._wire.dst)
         try:
-            if address is None:
-                raise ConnectionRefusedError
-            transport, _ = await self._loop.create_connection(lambda: FarEnd(self), *address)
+            transport = await self._proxies.dial(self._wire, lambda: FarEnd(self))
         except OSError:
             if self._wire.cuts:
                 # behind a cut, nobody can tell that nobody is there

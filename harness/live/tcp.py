@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,15 +11,14 @@ from typing import BinaryIO
 
 import msgspec
 
+from harness.live.doorway import Doorway
 from harness.live.keeper import Keeper
 from harness.live.member import OnExit, OnLine, last_line
-from harness.live.process import PACKAGES, ProcessMember, nothing, own_command
+from harness.live.process import PACKAGES, ProcessMember, own_command
 from harness.live.proxy import HOST, LinkProxies
 from harness.spec import RunSpec
-from nodes.channel import Channel
 
 POLL_S = 0.005
-REDIAL_S = 0.02
 LISTEN_S = 20.0
 """for a node to say where it listens"""
 
@@ -55,8 +53,7 @@ class TcpMember(ProcessMember):
         self._seed = seed
         self._proxies = proxies
         self._secret = secret
-        self._socket: socket.socket | None = None
-        self._redialling: asyncio.Task[None] | None = None
+        self._door = Doorway(self._line, lambda: self.up)
         self._ports_file = folder / "ports.json"
         self.ports: dict[str, int] = {}
         """of the current incarnation: peer, client, metrics"""
@@ -92,57 +89,20 @@ class TcpMember(ProcessMember):
         if self.up:
             self.ports = msgspec.json.decode(self._ports_file.read_bytes(), type=dict[str, int])
             self._proxies.listens(self.name, (HOST, self.ports["peer"]))
-            with suppress(OSError):  # it has just ended: _exited will say so
-                self._connect()
+            self._door.open((HOST, self.ports["client"]))
 
-    def _connect(self) -> None:
-        self._socket = socket.create_connection((HOST, self.ports["client"]), timeout=1)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        fd = self._socket.fileno()
-        self._channel = Channel(fd, fd, self._line, self._hung_up, nothing)
-
-    def _hung_up(self) -> None:
-        """The connection is gone. What was asked over it has no answer; the next is as good while the node lives."""
-        self._close_channel()
-        if self.up:
-            self._redialling = asyncio.get_running_loop().create_task(self._redial())
-
-    async def _redial(self) -> None:
-        while self.up and self._channel is None:
-            await asyncio.sleep(REDIAL_S)
-            with suppress(OSError):
-                self._connect()
-
-    def _close_channel(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+    def write(self, line: bytes) -> None:
+        self._door.write(line)
 
     async def discard(self) -> None:
-        if self._redialling is not None:
-            self._redialling.cancel()
-            self._redialling = None
-        self._close_channel()
+        self._door.close()
         await super().discard()
 
     def last_words(self) -> str:
-        """What its log says last of an end; its last line where it says nothing of one."""
-        log = self.folder / "stderr.log"
-        try:
-            lines = log.read_bytes()[-(1 << 16) :].splitlines()
-        except OSError:
-            return ""
-        for line in reversed(lines):
-            with suppress(msgspec.MsgspecError):
-                said = msgspec.json.decode(line, type=LastWords)
-                if said.event in ENDS:
-                    return said.reason
-        return last_line(log)
+        return last_reason(self.folder / "stderr.log")
 
     def _exited(self) -> None:
+        self._door.drain()
         self._proxies.gone(self.name)
         super()._exited()
 
@@ -150,3 +110,17 @@ class TcpMember(ProcessMember):
 def peers(book: Mapping[str, tuple[str, int]]) -> str:
     """An address book as the nodes' flag takes it."""
     return ",".join(f"{name}={host}:{port}" for name, (host, port) in book.items())
+
+
+def last_reason(log: Path) -> str:
+    """What a node's log says last of an end; its last line where it says nothing of one."""
+    try:
+        lines = log.read_bytes()[-(1 << 16) :].splitlines()
+    except OSError:
+        return ""
+    for line in reversed(lines):
+        with suppress(msgspec.MsgspecError):
+            said = msgspec.json.decode(line, type=LastWords)
+            if said.event in ENDS:
+                return said.reason
+    return last_line(log)

@@ -249,6 +249,9 @@ class SimCluster:
     async def observe(self) -> dict[str, NodeState]:
         return {name: self._nodes[name].state() for name in self.nodes}
 
+    async def refresh(self) -> None:
+        """Counts are always new."""
+
     def links(self) -> dict[Link, LinkCount]:
         return {
             (src, dst): self._nodes[src].links[dst].count()

@@ -44,7 +44,6 @@ FLAGS = [
     (["run", "c.yaml", "--time-limit", "-1"], ["--time-limit"]),
     (["run", "c.yaml", "--group", "x"], ["no group 'x'"]),
     (["run", "c.yaml", "--junit", "no/such/folder/j.xml"], ["--junit", "no/such/folder"]),
-    (["run", "c.yaml", "--env", "docker"], ["power-loss", "docker"]),
     (["replay", "latest"], ["nothing ran yet"]),
     (["replay", "absent"], ["absent", "does not exist"]),
     (["replay", "."], ["run.yaml"]),

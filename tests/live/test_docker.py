@@ -1,95 +1,202 @@
-"""A cluster of three containers: kill, pause, recovery, and nothing left behind."""
+"""Five containers of Raft under every fault: valid, and each fault bites; what goes wrong is one line."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
 import docker.errors
 import pytest
 
+from harness.cli import main as command_line
 from harness.errors import UsageError
 from harness.live import run
 from harness.live.cluster import LiveCluster
-from harness.live.docker import LABEL, sweep
+from harness.live.engine import LABEL, owner, sweep
 from harness.live.image import BASE, DOCKERFILE
 from harness.live.trace import merged
+from harness.run import Outcome, execute
 from harness.spec import RunSpec
 from harness.streams import Streams
+from nemeses.fault import Fault
+from nemeses.schedule import Schedule
 from tests.live.clusters import Client, until
+from tests.live.engines import held_engine
+from tests.live.test_tcp import SHAPES, bites, fault
 
-RECIPE = Path(__file__).parents[2] / "compose" / "base-image.sh"
+OWN = f"{LABEL}={owner()}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The engine, with the base image on it: made where it is missing. For one test at a time: they count
-    containers.
-    """
-    try:
-        client = docker.from_env()
-        client.ping()
-    except docker.errors.DockerException as e:
-        pytest.skip(f"no container engine: {' '.join(str(e).split())}")
-    with (tmp_path_factory.getbasetemp().parent / "engine.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            client.images.get(BASE)
-        except docker.errors.ImageNotFound:
-            make_base()
+    with held_engine(tmp_path_factory) as client:
         yield client
-    client.close()
-
-
-def make_base() -> None:
-    """As compose/README.md says; skips where that cannot be done, and fails where it could and did not."""
-    if shutil.which("mmdebstrap") is None or os.geteuid() != 0:
-        pytest.skip(
-            f"there is no image {BASE}, and compose/base-image.sh needs mmdebstrap and root to make it"
-        )
-    made = subprocess.run([RECIPE], capture_output=True, text=True, check=False)
-    assert made.returncode == 0, f"compose/base-image.sh: {made.stderr[-2000:]}"
 
 
 def labelled(engine: Any) -> list[Any]:
-    return engine.containers.list(all=True, filters={"label": LABEL})  # type: ignore[no-any-return]
+    return engine.containers.list(all=True, filters={"label": OWN})  # type: ignore[no-any-return]
 
 
-def test_three_containers_are_killed_paused_and_recover(engine: Any, tmp_path: Path) -> None:
+def nothing_left(engine: Any) -> bool:
+    return not labelled(engine) and not engine.networks.list(filters={"label": OWN})
+
+
+def execute_on(env: str, folder: Path, faults: Iterable[Fault], **fields: Any) -> Outcome:
+    spec = {"nodes": 5, "time_limit": 5, "quiet": 1, "rate": 80, "seed": 11, **fields}
+    schedule = Schedule(faults=sorted(faults, key=lambda f: f.start_ms))
+    return execute(RunSpec(env=env, **spec), folder, schedule=schedule, report=False)  # type: ignore[arg-type]
+
+
+def contained(folder: Path, faults: Iterable[Fault], **fields: Any) -> Outcome:
+    outcome = execute_on("docker", folder, faults, **fields)
+    assert outcome.verdict == "valid", [(r.checker, r.why, r.anomalies) for r in outcome.results]
+    return outcome
+
+
+RULES: dict[str, dict[str, int]] = {
+    "delay": {"delay_us": 20_000, "jitter_us": 30_000},
+    "loss": {"loss_ppm": 300_000},
+    "duplication": {"duplicate_ppm": 400_000},
+    "reordering": {"reorder_ppm": 400_000, "reorder_us_max": 50_000},
+    "corruption": {"corrupt_ppm": 300_000},
+    "throttle": {"rate_bytes_s": 10_000},
+}
+
+
+def link_faults() -> list[Fault]:
+    return [
+        fault(300 + 700 * n, 900 + 700 * n, f"link:{shape}", "all", **parameters)
+        for n, (shape, parameters) in enumerate(RULES.items())
+    ]
+
+
+def test_every_shape_of_partition_is_valid_and_bites(engine: Any, tmp_path: Path) -> None:
+    """By packet filters, and packets they dropped are counted in the nodes' own networks."""
+    asked = [(s.name, s.targets[-1][0], {}) for s in SHAPES if s.name != "one-way"]
+    asked += [("one-way", "leader", {"direction": direction}) for direction in ("in", "out")]
+    faults = [
+        fault(300 + 1_000 * n, 950 + 1_000 * n, f"partition:{shape}", target, **parameters)
+        for n, (shape, target, parameters) in enumerate(asked)
+    ]
+    outcome = contained(tmp_path / "run", faults, time_limit=10.5, rate=60)
+    assert bites(outcome) == {"partition": (len(faults), len(faults))}
+    assert outcome.summary["world"]["refused"] > 0
+    assert nothing_left(engine)
+
+
+def test_link_faults_beside_a_partition_are_valid_and_bite(engine: Any, tmp_path: Path) -> None:
+    faults = [*link_faults(), fault(1700, 2300, "partition:isolated-leader", "leader")]
+    outcome = contained(tmp_path / "run", faults)
+    assert bites(outcome) == {"link": (len(RULES), len(RULES)), "partition": (1, 1)}
+    assert nothing_left(engine)
+
+
+def test_kill_pause_clock_and_power_loss_are_valid_and_bite(engine: Any, tmp_path: Path) -> None:
+    faults = [
+        fault(400, 1200, "kill:leader", "leader"),
+        fault(2600, 3300, "pause:leader", "leader"),
+        fault(2700, 3700, "clock:drift", ("n0", "n1"), rate_ppm=400_000),
+        fault(4100, 4900, "clock:jump", ("n2", "n3"), offset_ms=60_000),
+        fault(5200, 6000, "power-loss:all", "all"),
+    ]
+    outcome = contained(tmp_path / "run", faults, time_limit=7.5)
+    assert bites(outcome) == {"kill": (1, 1), "pause": (1, 1), "clock": (2, 2), "power-loss": (1, 1)}
+    for name in ("n0", "n1", "n2", "n3", "n4"):
+        folder = tmp_path / "run" / "nodes" / name
+        assert (folder / "data" / "wal").exists()
+        assert '"event":"listening"' in (folder / "stderr.log").read_text()
+        assert not (folder / "gate").exists()
+    assert nothing_left(engine)
+
+
+def test_where_namespaces_cannot_be_entered_proxies_on_this_machine_do_it_all(
+    engine: Any, tmp_path: Path
+) -> None:
+    faults = [
+        *link_faults(),
+        fault(1000, 1600, "partition:isolated-leader", "leader"),
+        fault(5000, 5700, "kill:one", "one"),
+    ]
+    outcome = contained(tmp_path / "run", faults, time_limit=6.5, options={"links": "gateway"})
+    assert bites(outcome) == {"link": (len(RULES), len(RULES)), "partition": (1, 1), "kill": (1, 1)}
+    assert nothing_left(engine)
+
+
+def test_the_same_schedule_plays_in_simulation_in_processes_and_in_containers(
+    engine: Any, tmp_path: Path
+) -> None:
+    del engine
+    faults = [
+        fault(500, 1300, "partition:isolated-leader", "leader"),
+        fault(1700, 2500, "kill:one", "one"),
+        fault(3500, 4100, "link:loss", "all", loss_ppm=300_000),
+        fault(4300, 5000, "power-loss:minority", "minority"),
+    ]
+    Schedule(faults=faults).dump(tmp_path / "schedule.yaml")
+    for env in ("sim", "process", "docker"):
+        played = Schedule.load(tmp_path / "schedule.yaml").faults
+        outcome = execute_on(env, tmp_path / env, played, nodes=3, time_limit=6)
+        assert outcome.verdict == "valid", [(env, r.checker, r.why) for r in outcome.results]
+        assert bites(outcome) == dict.fromkeys(("partition", "kill", "link", "power-loss"), (1, 1))
+
+
+# --- the port -------------------------------------------------------------------------------------------------
+
+
+def test_a_node_that_restarts_behind_a_cut_hears_nothing_before_the_cut_heals(
+    engine: Any, tmp_path: Path
+) -> None:
     async def main(cluster: LiveCluster) -> None:
         await cluster.start_all()
         assert len(labelled(engine)) == 3
         client = Client(cluster)
-        assert (await client.patient("n0", type="write", key=1, value=5))["type"] == "write_ok"
-        await until(lambda: cluster.leader() is not None)
-        await cluster.pause("n1")
-        state = (await cluster.observe())["n1"]
-        assert (state.paused, state.up) == (True, True)
-        await asyncio.sleep(0.5)
-        assert (await cluster.observe())["n1"].stalled > 0
-        await cluster.resume("n1")
-        assert not (await cluster.observe())["n1"].paused
-        for name in cluster.nodes:
-            await cluster.kill(name)
-        states = await cluster.observe()
-        assert {(s.up, s.exit_status) for s in states.values()} == {(False, -9)}
-        for name in cluster.nodes:
-            await cluster.start(name)
-        assert (await client.patient("n2", type="read", key=1))["value"] == 5
+        await client.patient("n0", type="write", key=1, value=1)
+        links = [(a, b) for a in cluster.nodes for b in cluster.nodes if a != b and "n2" in (a, b)]
+        handle = await cluster.cut(links)
+        await cluster.kill("n2")
+        await client.patient("n0", type="write", key=1, value=2)
+        await cluster.start("n2")
+        reply = await client.once("n2", 0.5, type="read", key=1)
+        assert reply is None or reply["code"] == 11
+        await cluster.refresh()
+        assert cluster.links()["n2", "n0"].refused + cluster.links()["n2", "n1"].refused > 0
+        await cluster.release(handle)
+        assert (await client.patient("n2", type="read", key=1))["value"] == 2
 
     cluster = run(main, RunSpec(env="docker", nodes=3), tmp_path, Streams(1))
-    assert labelled(engine) == []
+    assert nothing_left(engine)
     events = [e for _, e in merged(cluster.folders, cluster.world, cluster.runtime.origin_ns)]
-    assert len([e for e in events if e.kind == "started"]) == 6
-    assert "listening on" in (tmp_path / "nodes" / "n0" / "stderr.log").read_text()
+    assert len([e for e in events if e.kind == "started"]) == 4
+
+
+def test_a_cut_is_one_way(engine: Any, tmp_path: Path) -> None:
+    """n1 hears n0 no more, and n0 hears n1 as before: acknowledgements pass."""
+    del engine
+
+    async def main(cluster: LiveCluster) -> None:
+        await cluster.start_all()
+        client = Client(cluster)
+        await client.patient("n0", type="write", key=1, value=1)
+        handle = await cluster.cut([("n0", "n1")])
+        await asyncio.sleep(1)
+        before = cluster.links()
+        await asyncio.sleep(1)
+        await cluster.refresh()
+        after = cluster.links()
+        assert after["n0", "n1"].refused > 0
+        assert after["n1", "n0"].refused == 0
+        assert after["n1", "n0"].delivered - before["n1", "n0"].delivered >= 5
+        await cluster.release(handle)
+        await client.patient("n1", type="write", key=1, value=2)
+        await until(lambda: cluster.leader() is not None)
+
+    run(main, RunSpec(env="docker", nodes=2), tmp_path, Streams(1))
+
+
+# --- what goes wrong ------------------------------------------------------------------------------------------
 
 
 def test_what_a_dead_harness_left_is_swept_and_what_a_living_one_has_is_not(engine: Any) -> None:
@@ -97,23 +204,72 @@ def test_what_a_dead_harness_left_is_swept_and_what_a_living_one_has_is_not(engi
 
     left = engine.containers.create(BASE, ["true"], labels={LABEL: "1:1"})
     kept = engine.containers.create(BASE, ["true"], labels={LABEL: f"1:{start_time(1)}"})
+    network = engine.networks.create("splitbrain-left", labels={LABEL: "1:1"})
     try:
-        assert sweep(engine) == 1
-        assert [c.id for c in labelled(engine)] == [kept.id]
+        swept = sweep(engine)
+        assert swept.containers >= 1
+        assert swept.networks >= 1
+        ids = {thing.id for thing in (*engine.containers.list(all=True), *engine.networks.list())}
+        assert ids & {left.id, kept.id, network.id} == {kept.id}
     finally:
-        for container in (left, kept):
+        for thing in (left, kept):
             with contextlib.suppress(docker.errors.NotFound):
-                container.remove(force=True)
+                thing.remove(force=True)
+        with contextlib.suppress(docker.errors.NotFound):
+            network.remove()
+
+
+async def nothing(cluster: LiveCluster) -> None:
+    del cluster
 
 
 def test_a_missing_base_image_is_one_line(engine: Any, tmp_path: Path) -> None:
     del engine
-
-    async def main(cluster: LiveCluster) -> None: ...
-
     spec = RunSpec(env="docker", nodes=3, options={"base_image": "no-such-image"})
     with pytest.raises(UsageError, match="no image 'no-such-image'; make it with"):
-        run(main, spec, tmp_path, Streams(1))
+        run(nothing, spec, tmp_path, Streams(1))
+
+
+def test_an_image_that_cannot_be_built_is_one_line(engine: Any, tmp_path: Path) -> None:
+    """On a base without Python."""
+    engine.api.import_image_from_data(EMPTY, repository="splitbrain-test-empty")
+    try:
+        spec = RunSpec(env="docker", nodes=3, options={"base_image": "splitbrain-test-empty"})
+        with pytest.raises(UsageError, match=r"image cannot be built on 'splitbrain-test-empty': .+") as e:
+            run(nothing, spec, tmp_path, Streams(1))
+        assert "\n" not in str(e.value)
+    finally:
+        engine.images.remove("splitbrain-test-empty", force=True)
+    assert nothing_left(engine)
+
+
+EMPTY = bytes(10240)
+"""a tar file with nothing in it"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"DOCKER_HOST": "unix:///no/such/socket"}, "docker: no engine answers at "),
+        ({"DOCKER_CONTEXT": "nowhere"}, "docker: context: there is no context 'nowhere'"),
+        ({"DOCKER_HOST": "tcp://192.0.2.1:2375"}, "docker: the engine is on another machine"),
+    ],
+)
+def test_no_engine_is_one_line(
+    variables: dict[str, str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert command_line(["test", "--env", "docker", "--store", str(tmp_path / "store")]) == 254
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert words in said
+    assert not (tmp_path / "store").exists()
 
 
 def test_the_dockerfile_beside_the_sources_is_the_one_that_is_used() -> None:

@@ -113,6 +113,9 @@ class FakePort:
             for name, s in self.states.items()
         }
 
+    async def refresh(self) -> None:
+        """Counts are always new."""
+
     def links(self) -> dict[Link, LinkCount]:
         return {link: LinkCount(c.delivered, c.refused, c.altered) for link, c in self.counts.items()}
 

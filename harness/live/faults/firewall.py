@@ -14,29 +14,41 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping
 
-from harness.live.remote.port import Remote, checked
+from harness.live.remote.port import Remote, RemoteError, checked
 from nemeses.port import Link
 
 CHAIN = "SPLITBRAIN"
+ENDING_S, ENDING_POLLS = 1.0, 50
+"""how long it may take until a node that has ended is known to be gone"""
 RESTORE = "iptables-restore --noflush --wait=5"
 
 # a rule of the chain as `iptables-save -c` prints it
-_RULE = re.compile(rf"\[(\d+):\d+\] -A {CHAIN} -s ([0-9.]+)(?:/32)? -j DROP")
+_RULE = re.compile(rf"\[(\d+):\d+\] -A {CHAIN} -s ([0-9.]+)(?:/32)?(?: -p tcp -m tcp --dport \d+)? -j DROP")
 
 
 class Firewall:
-    """``remotes``: how to act on each node's machine, as root in its network; ``addresses``: what peers see of it."""
+    """``remotes``: how to act on each node's machine, as root in its network; ``addresses``: what peers see of it.
 
-    def __init__(self, remotes: Mapping[str, Remote], addresses: Mapping[str, str]) -> None:
+    ``port``: where all nodes take links, if each link is a connection that its sender dials. Then only packets to
+    that port are dropped, and a cut in one direction stalls nothing of the other: the acknowledgements of what
+    travels there pass. Without it everything from an address is dropped, and a one-way cut soon stalls TCP both ways.
+    """
+
+    def __init__(
+        self, remotes: Mapping[str, Remote], addresses: Mapping[str, str], port: int | None = None
+    ) -> None:
         self._remotes = remotes
         self._addresses = addresses
         self._names = {address: name for name, address in addresses.items()}
         self._cuts: dict[int, list[Link]] = {}
         self._last_handle = 0
-        self._in_force: dict[str, list[str]] = {name: [] for name in remotes}
+        self._in_force: dict[str, list[str]] = {name: [] for name in addresses}
         """by receiving node: from whom its chain drops"""
         self._refused: dict[Link, int] = {}
         """packets dropped by rules that are gone"""
+        self._match = "" if port is None else f" -p tcp -m tcp --dport {port}"
+        self._gone: set[str] = set()
+        """nodes whose network does not exist now"""
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -67,6 +79,7 @@ class Firewall:
     async def rebuilt(self, node: str) -> None:
         """The node's network is a new one (its container was started again): the chain and its rules are put back."""
         async with self._turn:
+            self._gone.discard(node)
             self._in_force[node] = []
             opening = self._remotes[node]
             script = (
@@ -75,6 +88,10 @@ class Firewall:
             )
             await asyncio.to_thread(checked, opening, script, repeatable=True)
             self._in_force[node] = self._wanted()[node]
+
+    def gone(self, node: str) -> None:
+        """The node's network is no more, with its rules and their counts, until it is ``rebuilt``."""
+        self._gone.add(node)
 
     async def refused(self) -> dict[Link, int]:
         """Packets that were dropped so far, by link."""
@@ -87,10 +104,10 @@ class Firewall:
 
     def _wanted(self) -> dict[str, list[str]]:
         cut = {link for links in self._cuts.values() for link in links}
-        return {node: sorted(src for src, dst in cut if dst == node) for node in self._remotes}
+        return {node: sorted(src for src, dst in cut if dst == node) for node in self._in_force}
 
     def _sources(self, nodes: Iterable[str]) -> list[str]:
-        return [self._addresses[node] for node in nodes]
+        return [f"{self._addresses[node]}{self._match}" for node in nodes]
 
     async def _settle(self) -> None:
         """Make the chains what the cuts ask for; counts of rules that go are kept."""
@@ -113,13 +130,20 @@ class Firewall:
         }
 
     async def _everywhere(self, scripts: Mapping[str, str]) -> dict[str, str]:
-        done = await asyncio.gather(
-            *(
-                asyncio.to_thread(checked, self._remotes[node], script, repeatable=True)
-                for node, script in scripts.items()
-            )
-        )
-        return {node: answer.text for node, answer in zip(scripts, done, strict=True)}
+        nodes = [node for node in scripts if node not in self._gone]
+        done = await asyncio.gather(*(self._told(node, scripts[node]) for node in nodes))
+        return dict(zip(nodes, done, strict=True))
+
+    async def _told(self, node: str, script: str) -> str:
+        """The script's output; nothing from a node that ends meanwhile, which is known a moment later."""
+        try:
+            return (await asyncio.to_thread(checked, self._remotes[node], script, repeatable=True)).text
+        except (RemoteError, KeyError):
+            for _ in range(ENDING_POLLS):
+                if node in self._gone:
+                    return ""
+                await asyncio.sleep(ENDING_S / ENDING_POLLS)
+            raise
 
 
 CLEAR = (
