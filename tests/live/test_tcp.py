@@ -223,7 +223,7 @@ def test_a_call_whose_connection_breaks_has_no_answer_and_the_next_one_has(tmp_p
         await client.patient("n0", type="write", key=1, value=1)
         member = cluster._seats["n0"].member
         assert isinstance(member, TcpMember)
-        assert member._socket is not None
+        assert member._door._socket is not None
         await cluster.pause("n0")
         waiting = asyncio.ensure_future(client.once("n0", 1, type="read", key=1))
         await asyncio.sleep(0.1)
