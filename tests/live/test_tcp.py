@@ -12,6 +12,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.live.cluster import LiveCluster
+from harness.live.container import METRICS, ContainerMember
 from harness.live.tcp import TcpMember
 from harness.run import Outcome, check_spec, execute
 from harness.spec import RunSpec
@@ -116,8 +117,12 @@ def test_the_same_schedule_plays_in_every_environment(tmp_path: Path) -> None:
 def counters(cluster: LiveCluster, node: str) -> dict[str, float]:
     """A node's own counts of its links, from its /metrics: ``name>peer`` or ``name``."""
     member = cluster._seats[node].member
-    assert isinstance(member, TcpMember)
-    with urllib.request.urlopen(f"http://127.0.0.1:{member.ports['metrics']}/metrics") as page:
+    if isinstance(member, TcpMember):
+        port = member.ports["metrics"]
+    else:
+        assert isinstance(member, ContainerMember)
+        port = member.ports[METRICS]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as page:
         lines = page.read().decode().splitlines()
     found: dict[str, float] = {}
     for line in lines:
@@ -227,7 +232,7 @@ def test_a_call_whose_connection_breaks_has_no_answer_and_the_next_one_has(tmp_p
         await cluster.pause("n0")
         waiting = asyncio.ensure_future(client.once("n0", 1, type="read", key=1))
         await asyncio.sleep(0.1)
-        member._hung_up()
+        member._door._hung_up()
         await cluster.resume("n0")
         assert await waiting is None
         assert (await client.patient("n0", type="read", key=1))["value"] == 1
