@@ -244,7 +244,6 @@ def test_a_call_whose_connection_breaks_has_no_answer_and_the_next_one_has(tmp_p
     ("fields", "line"),
     [
         ({"env": "sim"}, "transport: tcp is for env: process, not sim"),
-        ({"env": "docker"}, "transport: tcp is for env: process, not docker"),
         ({"env": "process", "bin": "/bin/cat"}, "transport: tcp is for the project's own nodes"),
         ({"env": "process", "nodes": 51}, "at most 50 nodes"),
     ],
