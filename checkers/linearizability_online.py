@@ -28,7 +28,7 @@ from checkers.online import BUFFERED_MAX
 from checkers.operations import Pairs, pair
 from checkers.result import Anomaly, Result, Verdict
 
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 """ops of a columnar history that are looked at together"""
 CHAIN_MAX = 512
 """compare-and-sets that a key may keep before it is given to the search: a chain of them is a single block"""
@@ -70,6 +70,10 @@ class OnlineLinearizability:
         self._searches: dict[Any, _Search] = {}
         self._counts = {"ok": 0, "info": 0, "fail": 0}
         self._keys: set[Any] = set()
+        self._parked: tuple[History, Int64, Pairs] | None = None
+        """of the columnar history that came first: positions of the windows, and how they pair"""
+        self._names: set[tuple[int, int]] = set()
+        """keys as they stand in the columnar history that came first"""
         self._found: list[Anomaly] = []
 
     # --- observing ------------------------------------------------------------------------------------------
@@ -124,19 +128,24 @@ class OnlineLinearizability:
             self._count_columns(look, int(np.searchsorted(positions, done)))
             kept = positions[np.union1d(*look.kept())]
             done = more
-        opened: dict[int | str, Row] = {}
-        for at in kept.tolist():
-            op = history[at]
-            if op.type == "invoke":
-                opened[op.process] = at, op
-                key = freeze(op.key)
-            else:
-                key = freeze(opened.pop(op.process)[1].key)
-            self._windows.setdefault(key, []).append((at, op))
-        for at, op in opened.values():
-            self._pairing.resume(op, at)
+        part = taken(history, kept)
+        pairs = pair(part)
+        for at in kept[pairs.begin[pairs.end < 0]].tolist():
+            self._pairing.resume(history[at], at)
+        self._parked = history, kept, pairs
         self._pairing.position = done - 1
         return done
+
+    def _unpark(self) -> None:
+        """What a columnar history left, as rows."""
+        if self._parked is None:
+            return
+        history, kept, pairs = self._parked
+        self._parked = None
+        for begin, end in zip(pairs.begin.tolist(), pairs.end.tolist(), strict=True):
+            op = history[int(kept[begin])]
+            window = self._windows.setdefault(freeze(op.key), [])
+            window += [(at, history[at]) for at in kept[[begin, end] if end >= 0 else [begin]].tolist()]
 
     def _count_columns(self, look: _Look, first: int) -> None:
         """Count what was completed at position ``first`` of the part or later."""
@@ -148,15 +157,22 @@ class OnlineLinearizability:
             ("ok", "fail", "info"), np.bincount(outcome[new], minlength=4)[1:], strict=True
         ):
             self._counts[kind] += int(size)
-        codes, _ = key_codes(history, begin[new])
-        for at in np.unique(codes, return_index=True)[1].tolist():
-            where = begin[new][at]
-            self._keys.add(freeze(history.decode(history.key.kind[where], history.key.word[where])))
+        invoked = begin[new]
+        codes, keys = key_codes(history, invoked)
+        where = np.empty(keys, np.int64)
+        where[codes] = invoked
+        names = zip(history.key.kind[where].tolist(), history.key.word[where].tolist(), strict=True)
+        for name in set(names) - self._names:
+            self._names.add(name)
+            self._keys.add(freeze(history.decode(*name)))
 
     # --- judging --------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
         """Judge what has come."""
+        if not self._buffer:
+            return
+        self._unpark()
         touched: dict[Any, list[Row]] = {}
         for key, position, op in self._buffer:
             touched.setdefault(key, []).append((position, op))

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from checkers.columns import BOOL, FAIL, INT, LIST, NIL, OK, STR, Column, History, Int32, Int64
+from checkers.columns import BOOL, FAIL, INT, LIST, NIL, OK, STR, Column, History, Int32, Int64, Values
 from checkers.models import Model, ModelError, Role, freeze
 from checkers.operations import Pairs, pair
 
@@ -246,8 +246,10 @@ def _numbered(history: History, column: Column, initial: Any) -> tuple[Int64, in
         if span <= _DENSE_SLACK * len(kind) + 1000:
             return _by_arithmetic(history, column, initial, low, high, texts, present)
     codes, firsts = history.codes(column)
-    known = [code for code, at in enumerate(firsts) if _is(history.decode(kind[at], word[at]), initial)]
-    start = known[0] if known else len(firsts)
+    alike = np.flatnonzero(kind[firsts] == _kind_of(initial)).tolist()
+    start = next(
+        (c for c in alike if history.decode(kind[firsts[c]], word[firsts[c]]) == initial), len(firsts)
+    )
 
     def decode(code: int) -> Any:
         if code >= len(firsts):
@@ -258,8 +260,9 @@ def _numbered(history: History, column: Column, initial: Any) -> tuple[Int64, in
     return codes, len(firsts) + 1, start, decode
 
 
-def _is(value: Any, initial: Any) -> bool:
-    return type(value) is type(initial) and bool(value == initial)
+def _kind_of(initial: Any) -> int:
+    """The kind of a model's initial value in a column."""
+    return Values().put(initial)[0]
 
 
 def _by_arithmetic(
@@ -338,7 +341,8 @@ def grouped(history: History, model: Model, pairs: Pairs | None = None) -> tuple
         start = np.array([0, len(begin)] if len(begin) else [0], np.int64)
     else:
         codes = codes[kept[counted]]
-        order = np.argsort(codes, kind="stable")
+        # numpy sorts small integers by their digits
+        order = np.argsort(codes.astype(np.uint16) if keys <= 1 << 16 else codes, kind="stable")
         sizes = np.bincount(codes, minlength=keys)
         sizes = sizes[sizes > 0]
         start = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
