@@ -10,6 +10,7 @@ from harness.errors import UsageError
 from harness.runtime import Runtime
 from harness.spec import RunSpec
 from harness.streams import Streams
+from harness.systems.registry import adapter
 from nemeses.port import FaultPort
 
 Observer = Callable[[int, int, str, str, dict[str, Any]], None]
@@ -83,6 +84,8 @@ def check_environment(spec: RunSpec) -> None:
         raise UsageError(f"transport: {spec.transport} is for env: process, not sim")
     if spec.bin is not None:
         raise UsageError(f"bin: {spec.bin}: a binary cannot run in simulation; expected env: process")
+    if adapter(spec) is not None:
+        raise UsageError(f"system: {spec.system} cannot run in simulation; expected env: process")
     from harness.sim.cluster import check_options  # noqa: PLC0415
 
     check_options(spec)

@@ -22,6 +22,7 @@ from checkers.requests import resolved
 from checkers.result import Result, Verdict, merge
 from checkers.stepwise import Stepwise
 from checkers.well_formed import WellFormed
+from harness import leaders
 from harness.audit import Attempts, Outcomes, Tally, uncovered, unhealed, unseen, vacuous
 from harness.caller import Caller
 from harness.environment import Cluster, Observer, capabilities, check_environment, drive_of
@@ -35,6 +36,7 @@ from harness.recorder import Recorder
 from harness.spec import SECOND, RunSpec
 from harness.store import RUN_FILE, write_atomic
 from harness.streams import Streams
+from harness.systems.registry import adapter, adapters, is_own
 from harness.tracefile import Elections, TraceFile
 from harness.twin import write_twin
 from harness.watch import Until, Watch, judges_of
@@ -108,13 +110,18 @@ def _workload(spec: RunSpec) -> Workload:
 def _system(spec: RunSpec) -> None:
     if spec.bin is not None:
         return
-    if spec.system not in SYSTEMS:
-        raise UsageError(f"system: unknown system {spec.system!r}{nearest(spec.system, SYSTEMS)}")
-    missing = sorted(set(_workload(spec).requests) - SYSTEMS[spec.system].requests)
+    foreign = adapter(spec)
+    if foreign is None and spec.system not in SYSTEMS:
+        known = (*SYSTEMS, *adapters())
+        raise UsageError(f"system: unknown system {spec.system!r}{nearest(spec.system, known)}")
+    requests = foreign.requests if foreign is not None else SYSTEMS[spec.system].requests
+    missing = sorted(set(_workload(spec).requests) - requests)
     if missing:
         raise UsageError(
             f"workload: {spec.workload!r} sends {', '.join(missing)}, which system {spec.system!r} does not answer"
         )
+    if foreign is not None:
+        return
     try:
         SYSTEMS[spec.system].build("n0", spec.node_names(), spec.bug, spec.options.get("config", {}))
     except ValueError as e:
@@ -206,6 +213,8 @@ def execute(
     trust(WellFormed().check(Record(recorder.ops, options={"whole": True})).why)
     record = Record(recorder.ops, TraceFile(trace_path), spec.node_names(), _checker_options(planned))
     results = judge(planned.workload, record, monitors)
+    if adapter(spec) is not None:
+        results = leaders.told(results, recorder.ops, TraceFile(trace_path))
     trust(unseen(tally, trace_path, results))
     trust(uncovered(results, recorder.ops))
     trust(guard.discrepancy(results))
@@ -249,7 +258,7 @@ async def conduct(
     """The run's course: start, main phase under faults, healed and quiet, final reads."""
     spec, workload, streams = planned.spec, planned.workload, planned.streams
     nodes = cluster.nodes
-    sessions = spec.bin is None and SYSTEMS[spec.system].sessions
+    sessions = is_own(spec) and SYSTEMS[spec.system].sessions
     attempts = Attempts(cluster)
     caller = partial(Caller, attempts, nodes, timeout_ns=int(spec.op_timeout * SECOND), sessions=sessions)
     interpreter = Interpreter(
@@ -306,11 +315,7 @@ def monitors_of(planned: Plan) -> list[Stepwise]:
     """Checkers that watch the trace of our own nodes, event by event."""
     spec = planned.spec
     options = _checker_options(planned)
-    found = (
-        []
-        if spec.bin is not None
-        else [checkers.online(name, options) for name in MONITORS.get(spec.system, ())]
-    )
+    found = [checkers.online(name, options) for name in MONITORS.get(spec.system, ())] if is_own(spec) else []
     return [monitor for monitor in found if isinstance(monitor, Stepwise)]
 
 
@@ -362,7 +367,7 @@ def _checker_options(planned: Plan) -> dict[str, Any]:
         "concurrency": spec.clients(),
         "workload": spec.workload,
         "settle_s": min(SETTLE_S, spec.quiet),
-        "answers": spec.bin is not None or not SYSTEMS[spec.system].sessions,
+        "answers": not is_own(spec) or not SYSTEMS[spec.system].sessions,
         **planned.workload.judging,
         **spec.options.get("checker", {}),
     }

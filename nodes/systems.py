@@ -1,6 +1,7 @@
 """The reference systems by name: how to build a member's core, and the closed types it speaks and stores.
 
-Other packages add systems under the entry-point group ``splitbrain.systems``: an object of type ``System``.
+Other packages add systems under the entry-point group ``splitbrain.systems``: an object of type ``System``. What is
+of another type there is an adapter of a foreign system, and the harness's business.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ RAFT = System(
 def _installed() -> dict[str, System]:
     systems = {"raft": RAFT}
     for point in sorted(entry_points(group="splitbrain.systems"), key=lambda p: p.name):
-        systems[point.name] = point.load()
+        loaded = point.load()
+        if isinstance(loaded, System):
+            systems[point.name] = loaded
     return systems
 
 

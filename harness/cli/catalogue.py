@@ -20,9 +20,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _systems() -> Rows:
+    from harness.systems.registry import adapters  # noqa: PLC0415
     from nodes.systems import SYSTEMS  # noqa: PLC0415 (a listing loads what it lists)
 
-    return [(name, ", ".join(sorted(SYSTEMS[name].requests))) for name in sorted(SYSTEMS)]
+    served = {name: system.requests for name, system in SYSTEMS.items()}
+    served |= {name: adapter.requests for name, adapter in adapters().items()}
+    return [(name, ", ".join(sorted(served[name]))) for name in sorted(served)]
 
 
 def _workloads() -> Rows:

@@ -24,6 +24,7 @@ from harness.live.wires import Links
 from harness.runtime import Mailbox
 from harness.spec import SECOND, RunSpec
 from harness.streams import Streams
+from harness.systems.registry import is_own
 from nemeses.port import Link, LinkCount, LinkRule, NodeState
 from nodes.power import lose_power
 from workloads.port import CallTimeoutError
@@ -101,7 +102,9 @@ class LiveCluster:
     ) -> None:
         self.nodes = spec.node_names()
         self.capabilities = able
-        self.own = spec.bin is None
+        self.own = is_own(spec)
+        self.traced = self.own
+        """each incarnation writes a trace"""
         self.world: list[Event] = []
         self.folders = {name: folder.absolute() / "nodes" / name for name in self.nodes}
         try:
@@ -163,7 +166,7 @@ class LiveCluster:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         self.runtime.begin()
-        if self.own:
+        if self.traced:
             self.spawn(self._follow())
 
     async def close(self) -> None:
@@ -202,7 +205,7 @@ class LiveCluster:
         seat.exited = asyncio.Event()
         seat.first_garbage = asyncio.get_running_loop().create_future()
         await member.spawn(seat.incarnation)
-        if self.own:
+        if self.traced:
             self._follower.started(member.name, member.folder / f"trace-{seat.incarnation}.jsonl")
         try:
             await self._await_init(seat)
@@ -338,7 +341,7 @@ class LiveCluster:
     # --- the port of faults -------------------------------------------------------------------------------
 
     def leader(self) -> str | None:
-        return self._follower.leader() if self.own else None
+        return self._follower.leader() if self.traced else None
 
     async def cut(self, links: Iterable[Link]) -> int:
         if self._firewall is not None:

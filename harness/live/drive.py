@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 from checkers.record import TraceEvent
 from harness.decode import decode
 from harness.errors import UsageError
+from harness.live import machines
 from harness.live.cluster import LiveCluster
 from harness.live.keeper import Keeper
 from harness.live.member import Member, OnExit, OnLine
@@ -24,6 +26,8 @@ from harness.live.trace import Line, merged
 from harness.nemesis import Triggers
 from harness.spec import RunSpec
 from harness.streams import Streams
+from harness.systems.port import Adapter
+from harness.systems.registry import adapter
 from nemeses.schedule import Schedule
 
 Observer = Callable[[int, int, str, str, dict[str, Any]], None]
@@ -37,6 +41,9 @@ _encode = msgspec.json.Encoder().encode
 
 def capabilities(spec: RunSpec) -> frozenset[str]:
     """The families of faults that a live environment can do. Clocks and power losses are our own nodes' doing."""
+    foreign = adapter(spec)
+    if foreign is not None:
+        return foreign.faults if machines.able() else foreign.faults - {"partition"}
     faults = {"partition", "link", "kill", "pause"}
     return frozenset(faults | {"clock", "power-loss"} if spec.bin is None else faults)
 
@@ -49,6 +56,9 @@ def check(spec: RunSpec) -> None:
         check_docker(spec)
     elif spec.bin is not None:
         find_binary(spec.bin)
+    foreign = adapter(spec)
+    if foreign is not None:
+        check_foreign(spec, foreign)
     if spec.env == "process" and spec.transport == "tcp":
         check_tcp(spec)
     options = spec.options
@@ -62,6 +72,22 @@ def check(spec: RunSpec) -> None:
         raise UsageError(
             f"options.init_timeout_s: expected more than 0 and at most {INIT_TIMEOUT_S_MAX} seconds, got {seconds!r}"
         )
+
+
+def check_foreign(spec: RunSpec, foreign: Adapter) -> None:
+    """Raises UsageError where a foreign system cannot run."""
+    if spec.env != "process" or spec.transport != "stdio":
+        how = f"env: {spec.env}" if spec.env != "process" else f"transport: {spec.transport}"
+        raise UsageError(f"system: {spec.system} has links of its own between processes; {how} is not for it")
+    if spec.nodes > machines.NODES_MAX:
+        raise UsageError(f"nodes: {spec.nodes} of a foreign system; expected at most {machines.NODES_MAX}")
+    for program in foreign.programs:
+        if shutil.which(program) is None:
+            raise UsageError(f"system: {spec.system} needs {program}, which is not on the PATH")
+    try:
+        foreign.check(spec.options.get("config", {}))
+    except ValueError as e:
+        raise UsageError(f"options.config: {e}") from e
 
 
 def check_tcp(spec: RunSpec) -> None:
@@ -96,6 +122,11 @@ async def open_cluster(
         return
     if spec.bin is not None:
         find_binary(spec.bin)
+    foreign = adapter(spec)
+    if foreign is not None:
+        async with open_foreign(spec, folder, streams, foreign, hear) as cluster:
+            yield cluster
+        return
     keeper = Keeper()
     proxies = LinkProxies(spec.node_names(), streams) if spec.transport == "tcp" else None
     secret = f"{streams.stream('secret').bits():016x}"
@@ -127,6 +158,23 @@ def links_are_shaped(spec: RunSpec, folder: Path) -> bool:
     if spec.options.get("latency") or not path.exists():
         return True
     return any(fault.family == "link" for fault in Schedule.load(path).faults)
+
+
+@asynccontextmanager
+async def open_foreign(
+    spec: RunSpec, folder: Path, streams: Streams, foreign: Adapter, hear: Callable[[str, Line], None]
+) -> AsyncIterator[LiveCluster]:
+    from harness.live.foreign import ForeignCluster  # noqa: PLC0415  other runs do not load it
+
+    keeper = Keeper()
+    try:
+        with machines.Machines(spec.node_names(), apart=machines.able()) as made:
+            able = capabilities(spec)
+            cluster = ForeignCluster(spec, folder, streams, able, foreign, made, keeper, hear)
+            async with _closing(cluster):
+                yield cluster
+    finally:
+        keeper.close()
 
 
 @asynccontextmanager

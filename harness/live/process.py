@@ -28,7 +28,7 @@ PACKAGES = str(Path(nodes.__file__).absolute().parent.parent)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with_harness() -> None:
+def die_with_harness() -> None:
     """In the child: a foreign binary need not notice the end of its input."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
@@ -222,7 +222,7 @@ class StdioMember(ProcessMember):
             bufsize=0,
             start_new_session=True,
             # between fork and exec nothing but one system call runs
-            preexec_fn=None if self._own else _die_with_harness,  # noqa: PLW1509
+            preexec_fn=None if self._own else die_with_harness,  # noqa: PLW1509
         )
 
     async def open(self, process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,125 @@
+"""What an adapter is: how a member of a foreign system is started, spoken to, and asked who leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+UNAVAILABLE = 11
+CRASH = 13
+KEY_DOES_NOT_EXIST = 20
+PRECONDITION_FAILED = 22
+TXN_CONFLICT = 30
+NOT_SUPPORTED = 10
+
+
+class RefusedError(Exception):
+    """The request certainly had no effect. ``code`` is one of Maelstrom's definite ones (harness/caller.py)."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class UnknownError(Exception):
+    """The request may have had its effect, or have it later."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One member: where it lives and what it is told.
+
+    ``addresses``: all members' IP addresses by name, its own too: ports are the adapter's to choose. ``folder``
+    outlives kills. ``config`` is the run's ``options.config``.
+    """
+
+    name: str
+    addresses: Mapping[str, str]
+    folder: Path
+    config: Mapping[str, Any]
+
+    @property
+    def address(self) -> str:
+        return self.addresses[self.name]
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the first of all, where a system wants to be told of a first leader."""
+        return self.name == next(iter(self.addresses))
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What a probe saw, as a line of a trace (docs/formats.md, "Trace")."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+def role(*, leads: bool, term: int) -> Event:
+    """The event by which leaders are known: to faults that want the leader, and to the report."""
+    return Event("role", {"role": "leader" if leads else "follower", "term": term})
+
+
+class Client(Protocol):
+    """Speaks to one member on behalf of all clients; requests overlap."""
+
+    async def request(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Serve one Maelstrom body; the fields of its reply, ``type`` left out.
+
+        Raises RefusedError for what certainly had no effect. Whatever else it raises that stands for the failure of a
+        peer (UnknownError, OSError, EOFError, TimeoutError, ValueError on a reply that cannot be read) is unknown.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Adapter:
+    """A system under test. What is not overridden does nothing.
+
+    ``requests``: Maelstrom's types that its client serves. ``programs`` must be on the PATH. ``settings``: the
+    keys that ``options.config`` may have, and what they do.
+    """
+
+    name: str
+    requests: frozenset[str]
+    programs: tuple[str, ...] = ()
+    faults: frozenset[str] = frozenset({"partition", "kill", "pause"})
+    settings: Mapping[str, str] = {}
+
+    def check(self, config: Mapping[str, Any]) -> None:
+        """Raises ValueError, one line, for settings that cannot be."""
+        for key in config:
+            if key not in self.settings:
+                known = ", ".join(self.settings) or "nothing"
+                raise ValueError(f"{self.name} has no setting {key!r}; it knows {known}")
+
+    def command(self, place: Place) -> list[str]:
+        """Write what the member needs into its folder; the program and its arguments, for each incarnation anew."""
+        raise NotImplementedError
+
+    def client(self, place: Place) -> Client:
+        """A client of this member's present incarnation."""
+        raise NotImplementedError
+
+    def port(self) -> int:
+        """Where clients dial: the member has started when something listens there."""
+        raise NotImplementedError
+
+    async def probe(self, place: Place, client: Client) -> list[Event]:
+        """What the member says of itself now, such as ``role(...)``; asked several times a second."""
+        del place, client
+        return []
+
+    def formed(self, seen: Mapping[str, Mapping[str, dict[str, Any]]]) -> bool:
+        """Whether the cluster can take its first request, from what probes saw last: member -> kind -> data."""
+        del seen
+        return True
+
+
+def led(seen: Mapping[str, Mapping[str, dict[str, Any]]]) -> bool:
+    """A ``formed`` for systems with leaders: every member has told its role, and one leads."""
+    roles = [events.get("role", {}).get("role") for events in seen.values()]
+    return roles.count("leader") == 1 and None not in roles
