@@ -6,7 +6,7 @@ from collections import deque
 from copy import copy
 
 from checkers._budget import Budget, BudgetExceededError
-from checkers._state_search import Deed, StateFrontier
+from checkers._frontier import Deed, Frontier
 from checkers.history import NEMESIS, MalformedHistoryError, Op
 from checkers.models import Model, freeze
 
@@ -78,7 +78,7 @@ class OnlineKey:
 
     def __init__(self, model: Model, budget: Budget) -> None:
         self._model = model
-        self._frontier = StateFrontier(model, budget)
+        self._frontier = Frontier(model, budget)
         self._queue: deque[tuple[int, bool]] = (
             deque()
         )  # (position of the invocation, whether it completes here)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from checkers._budget import Budget, BudgetExceededError
 from checkers._purse import Purse
@@ -40,10 +41,15 @@ class Steps:
             self._next += 1
         return number
 
-    def keep(self, numbers: list[int]) -> None:
+    def keep(self, numbers: list[int], classes: list[int]) -> None:
         """Forget all states but these and the initial one."""
+        del classes
         self._states = {number: self._states[number] for number in sorted({0, *numbers})}
         self._numbers = {state: number for number, state in self._states.items()}
+
+    def reads(self, model: Model) -> NDArray[np.uint8]:
+        """By class: whether it never changes the state."""
+        return np.array([operation[0] in model.reads for operation in self.operations] or [False], np.uint8)
 
     def state(self, number: int) -> Any:
         return self._states[number]
@@ -53,8 +59,9 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     decisions = undecided(objects.keys)
     status, position, why = decisions
     status[:] = UNKNOWN
-    found, _, kinds = _loaded(objects, model, budget)
-    arguments = _flat(objects.start), _flat(objects.begin), _flat(objects.end), kinds
+    found, steps, kinds = _loaded(objects, model, budget)
+    reads = view(steps.reads(model))
+    arguments = _flat(objects.start), _flat(objects.begin), _flat(objects.end), kinds, reads
     key = 0
     while key < objects.keys:
         try:
@@ -81,6 +88,7 @@ def states_before(objects: Objects, model: Model, position: int, budget: Budget)
     """
     found, steps, kinds = _loaded(objects, model, budget)
     count = int(np.searchsorted(objects.begin, position))
+    found.reads = view(steps.reads(model))
     at = found.key(_flat(objects.begin), _flat(objects.end), kinds, 0, count)
     return [steps.state(number) for number in found.states()] if at == position else []
 
@@ -88,9 +96,8 @@ def states_before(objects: Objects, model: Model, position: int, budget: Budget)
 def _loaded(objects: Objects, model: Model, budget: Budget) -> tuple[table.Table, Steps, Any]:
     """A search, the model's steps, and the operations' classes."""
     kinds, steps = _classes(objects, model)
-    reads = np.array([operation[0] in model.reads for operation in steps.operations] or [False], np.uint8)
     purse = Purse(budget, objects.keys)
-    found = table.Table(purse.look, steps.after, steps.keep, view(reads), STEPS_MAX)
+    found = table.Table(purse.look, steps.after, steps.keep, STEPS_MAX)
     purse.search = found
     return found, steps, _flat(kinds)
 

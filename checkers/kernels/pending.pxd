@@ -28,6 +28,9 @@ cdef class Pending:
     @cython.locals(size=number_t, grown=number_t, value=number_t, slot=number_t)
     cpdef reset(self, number_t values, bint exact)
 
+    @cython.locals(before=number_t, size=number_t, value=number_t)
+    cpdef more_values(self, number_t values)
+
     @cython.locals(stride=number_t, wider=word_t[::1], i=number_t, k=number_t, a=number_t, b=number_t)
     cdef reshape(self, number_t masks, number_t room)
 

@@ -167,6 +167,24 @@ class Pending:
         self.now[2] = 0
         self.count = 1
 
+    def more_values(self, values: int) -> None:
+        """Room for more values, where nothing is foreseen."""
+        before = self.values + 1
+        size = values + 1
+        self.coming = longer(self.coming, size)
+        self.duties = longer(self.duties, size)
+        self.sources = longer(self.sources, size)
+        self.next_need = longer(self.next_need, size)
+        self.head = longer(self.head, size)
+        self.reach = longer(self.reach, size)
+        self.marked = longer(self.marked, size)
+        self.visited = longer(self.visited, size)
+        self.reads = longer_words(self.reads, size * self.masks)
+        self.changes = longer_words(self.changes, size * self.masks)
+        for value in range(before, size):
+            self.head[value] = NONE
+        self.values = values
+
     def reshape(self, masks: int, room: int) -> None:
         """Room for more pending operations, or more classes of crashed ones, in every configuration."""
         stride = 1 + 2 * masks + room

@@ -1,8 +1,8 @@
 cimport cython
 from checkers.kernels.moves cimport Moves
-from checkers.kernels.pending cimport longer, number_t, word_t
+from checkers.kernels.pending cimport longer, longer_words, number_t, word_t
 
-cdef number_t NONE, CRASHED, UNBOUNDED, THRIFTY, FULL, ENDLESS, WIDE, ATTEMPTS, NARROW
+cdef number_t NONE, CRASHED, UNBOUNDED, THRIFTY_WIDTH, THRIFTY, FULL, ENDLESS, WIDE, ATTEMPTS, NARROW
 cdef int VALID, INVALID, UNKNOWN
 cdef word_t LOW
 
@@ -38,6 +38,15 @@ cdef class Search(Moves):
 
     @cython.locals(count=number_t, i=number_t, state=number_t)
     cpdef number_t states_before(self, number_t[::1] codes) except -1
+
+    @cython.locals(alive=bint, i=number_t)
+    cpdef bint advance(self, number_t slot, number_t effort, number_t width) except -1
+
+    @cython.locals(i=number_t, slot=number_t, k=number_t)
+    cpdef live(self, number_t[::1] used)
+
+    @cython.locals(other=Search)
+    cpdef Search twin(self)
 
     @cython.locals(stride=number_t, masks=number_t, worst=number_t, i=number_t, at=number_t, cost=number_t, k=number_t,
         done=word_t, marked=word_t, unused=word_t, histogram=number_t[::1], total=number_t, limit=number_t,

@@ -32,13 +32,15 @@ from __future__ import annotations
 from collections.abc import MutableSequence, Sequence
 
 from checkers.kernels.moves import Moves
-from checkers.kernels.pending import EffortError, longer, numbers
+from checkers.kernels.pending import EffortError, longer, longer_words, numbers, words
 
 NONE = -1
 CRASHED = 1 << 62
 LOW = 0xFFFF_FFFF
 UNBOUNDED = 1 << 60
 VALID, INVALID, UNKNOWN = 0, 1, 2
+THRIFTY_WIDTH = 64
+"""configurations kept of a history that goes on when they have become too many"""
 
 THRIFTY, FULL, ENDLESS, WIDE, ATTEMPTS, NARROW = 0, 1, 2, 3, 4, 5
 """attempts: crashed operations used only in need; everything; everything, with crashed operations that are never used
@@ -264,6 +266,82 @@ class Search(Moves):
                 codes[count] = self.codes[state]
                 count += 1
         return count
+
+    # ---- one key, while its history goes on
+
+    def advance(self, slot: int, effort: int, width: int) -> bool:
+        """As ``completes``; when it takes more than the effort or ``width``, from then on crashed operations are used
+        only in need and not all configurations kept (``narrowed``: that none is left proves nothing).
+        """
+        self.limit = UNBOUNDED if self.thrift else self.explored + effort
+        try:
+            alive = self.completes(slot)
+        except EffortError:
+            self.limit = UNBOUNDED
+            for i in range(self.found):
+                self.head[self.out[i * self.stride]] = NONE
+            self.thrift = True
+            self.narrowed = True
+            alive = self.completes(slot)
+        finally:
+            self.limit = UNBOUNDED
+        if self.count > width or (self.thrift and self.count > THRIFTY_WIDTH):
+            self.thrift = True
+            self.width = THRIFTY_WIDTH
+            self.thin()
+        return alive
+
+    def live(self, used: MutableSequence[int]) -> None:
+        """Mark the values that anything still has to do with."""
+        used[0] = 1
+        for i in range(self.count):
+            used[self.now[i * self.stride]] = 1
+        for i in range(self.pending):
+            slot = self.queue[i]
+            if self.need[slot] != NONE:
+                used[self.need[slot]] = 1
+            if self.put[slot] != NONE:
+                used[self.put[slot]] = 1
+        for k in range(self.classes):
+            if self.class_left[k] > 0:
+                used[self.class_put[k]] = 1
+                if self.class_need[k] != NONE:
+                    used[self.class_need[k]] = 1
+
+    def twin(self) -> Search:
+        """One that goes on by itself."""
+        other = Search(self.look)
+        other.reset(self.values, True)
+        other.explored = self.explored
+        other.thrift = self.thrift
+        other.narrowed = self.narrowed
+        other.width = self.width
+        other.masks = self.masks
+        other.slots = self.slots
+        other.kind = longer(self.kind, len(self.kind))
+        other.need = longer(self.need, len(self.need))
+        other.put = longer(self.put, len(self.put))
+        other.until = longer(self.until, len(self.until))
+        other.free = longer(self.free, len(self.free))
+        other.queue = longer(self.queue, len(self.queue))
+        other.pending = self.pending
+        other.open = longer_words(self.open, len(self.open))
+        other.readers = longer_words(self.readers, len(self.readers))
+        other.writers = longer_words(self.writers, len(self.writers))
+        other.reads = longer_words(self.reads, len(self.reads))
+        other.changes = longer_words(self.changes, len(self.changes))
+        other.classes = self.classes
+        other.room = self.room
+        other.class_need = longer(self.class_need, len(self.class_need))
+        other.class_put = longer(self.class_put, len(self.class_put))
+        other.class_left = longer(self.class_left, len(self.class_left))
+        other.stride = self.stride
+        other.now = longer_words(self.now, len(self.now))
+        other.count = self.count
+        other.out = words(len(self.out))
+        other.links = numbers(len(self.links))
+        other.tmp = words(len(self.tmp))
+        return other
 
     def thin(self) -> None:
         """Keep ``width`` configurations: those in which least was given away."""

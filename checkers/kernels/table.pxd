@@ -8,12 +8,12 @@ cdef word_t ONE, MASK, MIX
 
 cdef class Table:
     cdef object look, step, sweep
-    cdef const unsigned char[:] reads
     cdef public number_t explored, current, proved, at, verdict
     cdef public bint narrowed
-    cdef number_t classes, steps_max, fuel, limit, allowance, known, masks, room, stride, slots, pending, crashed
+    cdef number_t steps_max, fuel, limit, allowance, known, masks, room, stride, slots, pending, crashed
     cdef bint denied, thrift
-    cdef number_t[::1] memo_key, memo_state, kind, until, free, queue, crashed_kind, spent
+    cdef public const unsigned char[::1] reads
+    cdef number_t[::1] memo_key, memo_state, kind, pure, until, free, queue, crashed_kind, spent
     cdef word_t memo_mask
     cdef word_t[::1] tmp
     cdef Configurations now, seen, out
@@ -30,6 +30,7 @@ cdef class Table:
     @cython.locals(keys=number_t[::1], states=number_t[::1], size=number_t, at=number_t, to=number_t)
     cdef widen_memo(self)
 
+    @cython.locals(kinds=list, i=number_t, k=number_t)
     cdef tidy(self)
 
     @cython.locals(slot=number_t)
@@ -39,7 +40,7 @@ cdef class Table:
     cdef reshape(self, number_t masks, number_t room)
 
     @cython.locals(slot=number_t, at=number_t)
-    cpdef number_t begins(self, number_t kind, number_t end) except -1
+    cpdef number_t begins(self, number_t kind, bint pure, number_t end) except -1
 
     @cython.locals(which=number_t, i=number_t)
     cpdef crashes(self, number_t kind)
@@ -72,7 +73,7 @@ cdef class Table:
 
     @cython.locals(keys=number_t, first=number_t, last=number_t, some=number_t, found=number_t)
     cpdef decide(self, number_t key, const number_t[::1] start, const number_t[::1] begin, const number_t[::1] end,
-        const number_t[::1] kinds, unsigned char[::1] status, number_t[::1] position)
+        const number_t[::1] kinds, const unsigned char[::1] reads, unsigned char[::1] status, number_t[::1] position)
 
     cdef bint attempt(self, const number_t[::1] begin, const number_t[::1] end, const number_t[::1] kinds,
         number_t first, number_t last, bint thrift, number_t effort) except -1
@@ -80,5 +81,10 @@ cdef class Table:
     @cython.locals(i=number_t, slot=number_t)
     cpdef number_t key(self, const number_t[::1] begin, const number_t[::1] end, const number_t[::1] kinds,
         number_t first, number_t last) except -2
+
+    cpdef bint advance(self, number_t slot, number_t effort) except -1
+
+    @cython.locals(other=Table, i=number_t)
+    cpdef Table twin(self)
 
     cpdef list states(self)

@@ -41,23 +41,20 @@ class Table:
     """All configurations of one key after the ops so far.
 
     ``look(explored, bytes)`` is called now and then, may raise, and says after how many more configurations it wants
-    to be called again. ``sweep(states)``, called when more than ``steps_max`` steps are known, is given the states
-    that are still in use.
+    to be called again. ``sweep(states, classes)``, called when more than ``steps_max`` steps are known, is given
+    what is still in use.
     """
 
     def __init__(
         self,
         look: Callable[[int, int], int],
         step: Callable[[int, int], int],
-        sweep: Callable[[list[int]], None],
-        reads: Sequence[int],
+        sweep: Callable[[list[int], list[int]], None],
         steps_max: int,
     ) -> None:
         self.look = look
         self.step = step
         self.sweep = sweep
-        self.reads = reads  # by class: whether it never changes the state
-        self.classes = len(reads)
         self.steps_max = steps_max
         self.fuel = look(0, 0)
         self.explored = 0
@@ -80,6 +77,7 @@ class Table:
         self.stride = 2
         self.slots = 64
         self.kind = numbers(64)  # by slot: the class
+        self.pure = numbers(64)  # by slot: whether it never changes the state
         self.until = numbers(64)
         self.free = numbers(64)
         self.queue = numbers(64)
@@ -91,6 +89,7 @@ class Table:
         self.out = Configurations()
         self.spent = numbers(64)  # by row of ``seen``: crashed operations used for the completion in hand
         self.tmp = words(64)
+        self.reads: Sequence[int] = bytes(1)
 
     # ---- the model
 
@@ -101,7 +100,7 @@ class Table:
 
     def after(self, state: int, kind: int) -> int:
         """The state after an operation of a class, or NONE."""
-        name = state * self.classes + kind
+        name = (state << 32) + kind
         place = self.place(name)
         if self.memo_state[place] != UNASKED:
             return self.memo_state[place]
@@ -138,9 +137,10 @@ class Table:
                 self.memo_state[to] = states[at]
 
     def tidy(self) -> None:
-        """Forget the steps, and let go of states that are in no configuration."""
-        live = [self.now.rows[i * self.stride] for i in range(self.now.count)]
-        self.sweep(live)
+        """Forget the steps, and let go of states and classes that are in no configuration."""
+        kinds = [self.kind[self.queue[i]] for i in range(self.pending)]
+        kinds += [self.crashed_kind[k] for k in range(self.crashed)]
+        self.sweep(self.states(), kinds)
         self.forget()
 
     # ---- what happens
@@ -186,6 +186,7 @@ class Table:
         if masks != self.masks:
             slots = 64 * masks
             self.kind = longer(self.kind, slots)
+            self.pure = longer(self.pure, slots)
             self.until = longer(self.until, slots)
             self.free = longer(self.free, slots)
             self.queue = longer(self.queue, slots)
@@ -196,12 +197,13 @@ class Table:
         self.room = room
         self.stride = stride
 
-    def begins(self, kind: int, end: int) -> int:
-        """An operation of a class that will complete begins; its slot."""
+    def begins(self, kind: int, pure: bool, end: int) -> int:
+        """An operation of a class that will complete begins; its slot. ``pure``: it never changes the state."""
         if self.pending == self.slots:
             self.reshape(self.masks + 1, self.room)
         slot = self.free[self.slots - self.pending - 1]
         self.kind[slot] = kind
+        self.pure[slot] = pure
         self.until[slot] = end
         at = self.pending
         while at > 0 and self.until[self.queue[at - 1]] > end:
@@ -304,7 +306,7 @@ class Table:
         for i in range(self.pending):
             slot = self.queue[i]
             kind = self.kind[slot]
-            if self.reads[kind] or not self.first_of_class(row * stride, i):
+            if self.pure[slot] or not self.first_of_class(row * stride, i):
                 continue
             state = self.after(self.seen.rows[row * stride], kind)
             if state != NONE:
@@ -360,7 +362,7 @@ class Table:
         """Linearize the pending reads that the state of the configuration in ``tmp`` allows."""
         for i in range(self.pending):
             slot = self.queue[i]
-            if self.reads[self.kind[slot]]:
+            if self.pure[slot]:
                 word = 1 + (slot >> 6)
                 bit = ONE << (slot & 63)
                 if not self.tmp[word] & bit and self.after(self.tmp[0], self.kind[slot]) != NONE:
@@ -390,12 +392,14 @@ class Table:
         begin: Sequence[int],
         end: Sequence[int],
         kinds: Sequence[int],
+        reads: Sequence[int],
         status: MutableSequence[int],
         position: MutableSequence[int],
     ) -> None:
         """Decide the keys from ``key`` on. ``current`` is the key in hand, ``proved`` the position before which its
-        operations are known to have an order. The initial state is number 0.
+        operations are known to have an order. The initial state is number 0. ``reads``, by class: never changes it.
         """
+        self.reads = reads
         keys = len(start) - 1
         while key < keys:
             self.current = key
@@ -456,9 +460,58 @@ class Table:
             if end[i] == CRASHED:
                 self.crashes(kinds[i])
             else:
-                self.begins(kinds[i], end[i])
+                self.begins(kinds[i], self.reads[kinds[i]] != 0, end[i])
             i += 1
+
+    # ---- one key, while its history goes on
+
+    def advance(self, slot: int, effort: int) -> bool:
+        """As ``completes``; when it takes more than the effort, from then on crashed operations are used only in need
+        (``narrowed``: that no configuration is left proves nothing).
+        """
+        self.limit = UNBOUNDED if self.thrift else self.explored + effort
+        try:
+            return self.completes(slot)
+        except EffortError:
+            self.limit = UNBOUNDED
+            self.thrift = True
+            self.narrowed = True
+            return self.completes(slot)
+        finally:
+            self.limit = UNBOUNDED
+
+    def twin(self) -> Table:
+        """One that goes on by itself."""
+        other = Table(self.look, self.step, keep_all, UNBOUNDED)
+        other.explored = self.explored
+        other.thrift = self.thrift
+        other.narrowed = self.narrowed
+        other.masks = self.masks
+        other.room = self.room
+        other.stride = self.stride
+        other.slots = self.slots
+        other.kind = longer(self.kind, len(self.kind))
+        other.pure = longer(self.pure, len(self.pure))
+        other.until = longer(self.until, len(self.until))
+        other.free = longer(self.free, len(self.free))
+        other.queue = longer(self.queue, len(self.queue))
+        other.pending = self.pending
+        other.crashed = self.crashed
+        other.crashed_kind = longer(self.crashed_kind, len(self.crashed_kind))
+        other.tmp = words(len(self.tmp))
+        other.now.shape(self.stride, 1 + self.masks)
+        other.seen.shape(self.stride, 1 + self.masks)
+        other.out.shape(self.stride, 1 + self.masks)
+        for i in range(self.now.count):
+            if not self.now.gone[i]:
+                other.now.add(self.now.rows, i * self.stride)
+        return other
 
     def states(self) -> list[int]:
         """Of all configurations, each once."""
         return list({self.now.rows[i * self.stride]: None for i in range(self.now.count)})
+
+
+def keep_all(states: list[int], classes: list[int]) -> None:
+    """Of a twin: what is in use is for the first to say."""
+    del states, classes

@@ -214,8 +214,8 @@ def test_asks_the_model_once_for_each_state_and_class_and_lets_go_of_states_that
 
     keep = table.Steps.keep
 
-    def kept(self, numbers):
-        keep(self, numbers)
+    def kept(self, numbers, classes):
+        keep(self, numbers, classes)
         held.append(len(self._states))
 
     monkeypatch.setattr(table.Steps, "keep", kept)
