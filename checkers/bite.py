@@ -66,6 +66,29 @@ def _clock_moved(state: dict[str, Any], fault: Fault) -> bool:
     return False
 
 
+def _disk_failed(state: dict[str, Any], fault: Fault) -> bool:
+    """Damaged data that the node was started on; refusals; or syncs longer by half of what was asked for at least."""
+    if "damaged" in state:
+        before, after = state.get("incarnation_before"), state.get("incarnation_after")
+        return (
+            state.get("was_up") is True and _number(state["damaged"]) > 0 and _number(after) > _number(before)
+        )
+    delay_us = _number(fault.detail.get("delay_us"))
+    if not delay_us:
+        return _number(state.get("refused")) > 0
+    longer = _number(state.get("sync_us")) - _number(state.get("sync_us_before"))
+    return _number(state.get("syncs")) > 0 and 2 * longer >= delay_us
+
+
+def _starved(state: dict[str, Any], fault: Fault) -> bool:
+    """It stood still while something waited for it; without a count of that, the system's word that it did is enough.
+    Or it died for want of memory.
+    """
+    if "throttled_ns" in state:
+        return _number(state["throttled_ns"]) > 0 and state.get("waited") != 0
+    return _died(state, fault)
+
+
 EVIDENCE: dict[str, Callable[[Fault], bool]] = {
     "partition": _counted("refused"),
     "link": _counted("altered"),
@@ -73,6 +96,8 @@ EVIDENCE: dict[str, Callable[[Fault], bool]] = {
     "power-loss": _node(_died),
     "pause": _node(_stalled),
     "clock": _node(_clock_moved),
+    "disk": _node(_disk_failed),
+    "resource": _node(_starved),
 }
 """family -> whether the fault's evidence says that it bit; a family from elsewhere says so itself "
 "(``bit: true``)"""

@@ -7,6 +7,8 @@
 | panic | a node gave up by itself and was not started again, all faults being healed |
 | panic-loop | a node gave up ``panics_max`` times in a row without having done anything between |
 
+A panic while the node's disk or memory is at fault (nemesis families ``disk``, ``resource``) begins the row anew.
+
 Events: ``started`` and ``panic``; ``killed`` and ``power_lost`` end a life from outside. Any other event of a node
 but ``paused``, ``resumed`` and ``clock`` shows that it works, and so does an answer to a client.
 """
@@ -98,6 +100,9 @@ class Startup(Stepwise):
             life.panics = []
         life.state, life.event, life.time, life.worked = PANICKED, event.index, event.time, False
         life.why = str(event.data.get("why", "no reason given"))
+        if self._nemesis.disables(node, event.time):
+            life.panics = []
+            return
         life.panics.append(event.index)
         if len(life.panics) == self._panics_max:
             self._report(

@@ -90,6 +90,10 @@ class Stepwise:
         return Result("unknown" if unknown else "valid", self.name, why=unknown, coverage=coverage)
 
 
+DISABLING = frozenset({"disk", "resource"})
+"""families of faults under which a node can do no better than to give up"""
+
+
 class Disturbances:
     """The nemesis' ops so far: few, whatever the length of a run."""
 
@@ -102,6 +106,14 @@ class Disturbances:
             return False
         self.ops.append(op)
         return True
+
+    def disables(self, node: str, time: int) -> bool:
+        """Whether a fault was in force then that may leave the node no choice but to give up."""
+        return any(
+            f.family in DISABLING and node in f.targets and first <= time <= last
+            for f in self.faults()
+            for first, last in (span(f, time),)
+        )
 
     def faults(self) -> list[Fault]:
         """The applied ones, by number."""

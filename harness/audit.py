@@ -144,6 +144,12 @@ def unhealed(
             return f"{node} stands still after the last heal"
         if not state.up and state.exit_status == SIGKILL and state.incarnation <= _crashed(applied, node):
             return f"{node} was not started again after the last heal"
+        if state.disk:
+            return f"{node}'s disk is still bad ({state.disk}) after the last heal"
+        if state.damaged:
+            return f"{node}'s data is still damaged ({state.damaged} bytes) after the last heal"
+        if state.limits:
+            return f"{node} still has less of a machine ({state.limits}) after the last heal"
         asked = [f.detail for f in applied if f.family == "clock" and node in f.targets]
         if asked and abs(state.clock_rate_ppm) > RATE_PPM_MAX:
             return f"{node}'s clock still runs {state.clock_rate_ppm} ppm fast after the last heal"

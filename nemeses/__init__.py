@@ -8,6 +8,7 @@
 | ``targets`` | who is hit, decided when the fault acts |
 | ``family`` | ``Family``, ``Shape``, ``Effect``: what a family is made of |
 | ``partition``, ``link``, ``kill``, ``power_loss``, ``pause``, ``clock`` | a family each (``crash``: shared) |
+| ``disk``, ``resource`` | a family each |
 | ``registry`` | families by name; other packages' by entry point |
 | ``draws`` | the random stream, injected |
 """

@@ -30,6 +30,23 @@ class LinkRule(msgspec.Struct, frozen=True, omit_defaults=True):
     """so many bytes a second pass, and what comes faster waits; 0: no limit"""
 
 
+class DiskTrouble(msgspec.Struct, frozen=True):
+    """What is wrong with a disk; by default nothing."""
+
+    refuses: str = ""
+    """``full``: writes get ENOSPC after half of the first; ``read-only``: EROFS; ``failed-sync``: syncs get EIO"""
+    delay_us: int = 0
+    """each sync takes so much longer"""
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """How data changes behind a node's back, at ``position_ppm`` of its largest file."""
+
+    how: str
+    """``bit-flip``: one bit; ``lost-sector``: 512 bytes are zero; ``truncated``: the file ends there"""
+    position_ppm: int
+
+
 class LinkCount(msgspec.Struct):
     """Frames of one directed link, counted where they would have been received."""
 
@@ -57,6 +74,22 @@ class NodeState(msgspec.Struct):
     """how much faster than the harness's the node's monotonic clock ran, as read on the node"""
     lost_bytes: int = 0
     """un-fsynced bytes that power losses took from it so far"""
+    disk: str = ""
+    """what its disk refuses, as seen on the node (``DiskTrouble.refuses``), or ``slow``; empty: it is well"""
+    refused: int = 0
+    """writes and syncs that its disk refused so far"""
+    syncs: int = 0
+    """syncs of this incarnation, one that is under way included"""
+    sync_ns: int = 0
+    """how long they took together"""
+    damaged: int = 0
+    """bytes of its data that were changed behind its back, and that ``mend`` has not dealt with"""
+    throttled_ns: int = 0
+    """how long it stood still for want of a processor so far"""
+    waited: int = 0
+    """messages that waited for a processor so far"""
+    limits: str = ""
+    """which of its resources are limited: ``cpu``, ``memory``, ``cpu, memory``"""
 
 
 class FaultPort(Protocol):
@@ -103,6 +136,28 @@ class FaultPort(Protocol):
 
     async def set_clock(self, node: str, offset_ns: int, rate_ppm: int) -> None:
         """Set the node's clock: wall offset in ns, and rate error of both clocks in parts per million."""
+        ...
+
+    async def set_disk(self, node: str, trouble: DiskTrouble) -> None:
+        """Make the node's disk bad in this way, and in no other; it stays so when the node is started again."""
+        ...
+
+    async def damage(self, node: str, damage: Damage) -> int:
+        """Kill a node that is up and change its data, in one go: nobody starts it between. How many bytes differ,
+        read back; 0 for a node that is down, which is left alone.
+        """
+        ...
+
+    async def mend(self, node: str) -> None:
+        """Undo ``damage`` where the node is down and the data still as the damage left it; else it stays."""
+        ...
+
+    async def limit_cpu(self, node: str, percent: int) -> None:
+        """Give the node so much of one processor, this incarnation and later ones; 100: no limit."""
+        ...
+
+    async def limit_memory(self, node: str, headroom_kb: int | None) -> None:
+        """Let the node have so much more than it has, now or at its next start, and no more; None: no limit."""
         ...
 
     async def observe(self) -> dict[str, NodeState]: ...

@@ -10,7 +10,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 
-from nemeses import clock, kill, link, partition, pause, power_loss
+from nemeses import clock, disk, kill, link, partition, pause, power_loss, resource
 from nemeses.family import Family, Shape
 
 GROUP = "splitbrain.nemeses"
@@ -23,6 +23,8 @@ FAMILIES: dict[str, Family] = {
         power_loss.FAMILY,
         pause.FAMILY,
         clock.FAMILY,
+        disk.FAMILY,
+        resource.FAMILY,
     )
 }
 

@@ -28,7 +28,7 @@ from nodes.channel import Channel
 from nodes.door import FAILED, Door
 from nodes.opening import Settings
 from nodes.sampling import Sampler
-from nodes.systems import SYSTEMS
+from nodes.systems import SYSTEMS, log_of
 from nodes.tcp.settings import TcpConfig, add_arguments, config_of, from_environment
 
 
@@ -57,7 +57,9 @@ def parse(arguments: list[str] | None) -> Asked:
     parser.add_argument("--seed", type=int, help="of the time-outs; default: the system's entropy")
     parser.add_argument("--listen", metavar="HOST:PORT", help="TCP in place of stdin and stdout")
     parser.add_argument(
-        "--power", action="store_true", help="for harnesses: keep account of what is synced (nodes/power.py)"
+        "--power",
+        action="store_true",
+        help="for harnesses: keep account of what is synced, have bad disks when told to",
     )
     add_arguments(parser)
     try:
@@ -77,6 +79,7 @@ def parse(arguments: list[str] | None) -> Asked:
             seed=int.from_bytes(os.urandom(8), "big") if given.seed is None else given.seed,
             trace=given.trace,
             power=given.power,
+            log=log_of(given.bug),
         )
         tcp = config_of(given, os.environ)
         address = None

@@ -10,6 +10,7 @@ import msgspec
 
 from nodes.raft.core import Raft
 from nodes.raft.messages import Entry
+from nodes.wal import Wal
 
 
 class VoteNotPersisted(Raft):
@@ -52,6 +53,16 @@ class AcknowledgesBeforeSync(Raft):
         return None
 
 
+class NoChecksums(Wal):
+    def _intact(self, frame: bytes, crc: int) -> bool:  # noqa: ARG002
+        return True
+
+
+class RotTakenForATornTail(Wal):
+    def _expects(self, at: int, marker: int) -> bool:  # noqa: ARG002
+        return False
+
+
 class Bug(msgspec.Struct, frozen=True):
     """``caught_by``: (checker, anomaly), all of which should show it; ``fault``: the families that expose it.
 
@@ -65,11 +76,13 @@ class Bug(msgspec.Struct, frozen=True):
     caught_by: tuple[tuple[str, str], ...]
     fault: str
     client_symptom: bool
+    log: type[Wal] = Wal
 
 
 NO_ORDER = ("linearizability", "nonlinearizable")
 TWO_LEADERS = ("raft-invariants", "ElectionSafety")
 INCOMPLETE_LEADER = ("raft-invariants", "LeaderCompleteness")
+DIVERGED = ("state-divergence", "state-divergence")
 NOT_DURABLE = ("raft-invariants", "CommittedIsDurable")
 
 BUGS: dict[str, Bug] = {
@@ -91,5 +104,9 @@ BUGS: dict[str, Bug] = {
             NoSessions, (NO_ORDER,), "link, partition", client_symptom=True),
         Bug("acknowledges-before-sync", 19, "entries are acknowledged before they are synced",
             AcknowledgesBeforeSync, (NO_ORDER, NOT_DURABLE), "power-loss", client_symptom=True),
+        Bug("no-checksums", 21, "the log is read without checking its checksums",
+            Raft, (DIVERGED,), "disk", client_symptom=False, log=NoChecksums),
+        Bug("rot-as-torn-tail", 22, "a damaged record that was synced is taken for a torn tail",
+            Raft, (NOT_DURABLE,), "disk", client_symptom=False, log=RotTakenForATornTail),
     )
 }  # fmt: skip

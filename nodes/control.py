@@ -1,4 +1,4 @@
-"""Requests to a node that are not for its core: ``init`` and ``splitbrain_clock``."""
+"""Requests to a node that are not for its core: ``init``, ``splitbrain_clock`` and ``splitbrain_disk``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from nodes.clock import Clock
-from nodes.kernel import MALFORMED_REQUEST, error
+from nodes.host import Host
+from nodes.kernel import MALFORMED_REQUEST, NOT_SUPPORTED, error
+from nodes.trouble import Trouble
 
 
 class Init(msgspec.Struct, tag_field="type", tag="init"):
@@ -34,3 +36,30 @@ def set_clock(clock: Clock, body: msgspec.Raw, changed: Callable[[], None] | Non
     except ValueError as e:  # msgspec's errors are ValueErrors
         return error(MALFORMED_REQUEST, f"splitbrain_clock: {e}")
     return {"type": "splitbrain_clock_ok", **clock.reading()}
+
+
+class SetDisk(msgspec.Struct, tag_field="type", tag="splitbrain_disk"):
+    msg_id: int
+    refuses: str | None = None
+    delay_us: int = 0
+
+
+def set_disk(trouble: Trouble | None, body: msgspec.Raw, host: Host | None) -> dict[str, Any]:
+    """The reply's body: what the node has seen of its disk, after making it bad or well if that is asked for."""
+    if trouble is None or host is None:
+        return error(NOT_SUPPORTED, "splitbrain_disk: only a node started with --power, after its init")
+    try:
+        asked = msgspec.json.decode(body, type=SetDisk)
+        if asked.refuses is not None:
+            trouble.set(asked.refuses, asked.delay_us)
+    except ValueError as e:  # msgspec's errors are ValueErrors
+        return error(MALFORMED_REQUEST, f"splitbrain_disk: {e}")
+    syncs, sync_ns = host.syncs()
+    return {
+        "type": "splitbrain_disk_ok",
+        "refuses": trouble.refuses,
+        "delay_us": trouble.delay_us,
+        "refused": trouble.refused,
+        "syncs": syncs,
+        "sync_ns": sync_ns,
+    }

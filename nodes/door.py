@@ -3,7 +3,8 @@
 Lines are JSON objects ``{src, dest, body}``. A body from a member is one of the system's messages, anything
 else is a client's request. ``init`` recovers the log, starts the core, and is answered once what the core did
 at its start is durable. ``splitbrain_clock`` reads the node's clocks and, with ``offset_ns`` and
-``rate_ppm``, sets them first. The end of the input ends the node.
+``rate_ppm``, sets them first; ``splitbrain_disk`` does the same for a bad disk (nodes/trouble.py). The end of the
+input ends the node.
 
 | exit status | when |
 |---|---|
@@ -22,7 +23,7 @@ import msgspec
 
 from nodes.channel import Channel
 from nodes.clock import Clock
-from nodes.control import Init, set_clock
+from nodes.control import Init, set_clock, set_disk
 from nodes.host import Host
 from nodes.kernel import ABORT, MALFORMED_REQUEST, Receive, Reply, Request, Send, error
 from nodes.opening import CannotOpenError, Settings, open_host
@@ -59,6 +60,7 @@ class Door:
         self._log = log
         self._exit_with = exit_with
         self.clock = Clock()
+        self.trouble = settings.trouble()
         self.host: Host | None = None
         self._id = ""
         self._members: frozenset[str] = frozenset()
@@ -94,6 +96,8 @@ class Door:
             self._init(client, msg_id, raw)
         elif kind == "splitbrain_clock":
             self._clock(client, msg_id, raw)
+        elif kind == "splitbrain_disk":
+            self._answer(client, msg_id, set_disk(self.trouble, raw, self.host))
         elif self.host is None:
             self._answer(client, msg_id, error(ABORT, "the node has not been initialised"))
         else:
@@ -120,6 +124,7 @@ class Door:
                 init.node_id,
                 init.node_ids,
                 self.clock,
+                self.trouble,
                 send=self._send,
                 reply=self._reply,
                 trace=self.tracer.note,

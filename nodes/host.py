@@ -65,6 +65,8 @@ class Syncer:
         self._on_synced = on_synced
         self._on_error = on_error
         self._asked: SimpleQueue[int] = SimpleQueue()
+        self.begun = 0
+        """when the sync under way began, ``real_ns``; 0: none is"""
         # a daemon: the node's exit does not wait for a disk that hangs
         threading.Thread(target=self._run, name="fdatasync", daemon=True).start()
 
@@ -82,8 +84,9 @@ class Syncer:
                         token = self._asked.get_nowait()
                 except Empty:
                     pass
-                begun = real_ns()
+                self.begun = begun = real_ns()
                 self._wal.sync()
+                self.begun = 0
                 call(self._on_synced, token, real_ns() - begun)
         except RuntimeError:
             pass  # the loop is closed: the node has exited
@@ -122,6 +125,7 @@ class Host:
         self._flush_trace = flush_trace
         self._failed = failed
         self._tell_synced = synced
+        self._syncs = self._sync_ns = 0
         self._dead = False
         self._loop = asyncio.get_running_loop()
         self._syncer = Syncer(wal, self._synced, self._fail)
@@ -145,6 +149,11 @@ class Host:
     def held(self) -> int:
         """Effects that wait for the disk."""
         return len(self._held)
+
+    def syncs(self) -> tuple[int, int]:
+        """How many there were and how many ns they took together; one that is under way counts as far as it is."""
+        begun = self._syncer.begun
+        return self._syncs + (begun > 0), self._sync_ns + (real_ns() - begun if begun else 0)
 
     def start(self, recovered: list[Any]) -> None:
         self.handle(Start(tuple(recovered)))
@@ -214,6 +223,8 @@ class Host:
     def _synced(self, token: int, took_ns: int) -> None:
         if self._dead:
             return
+        self._syncs += 1
+        self._sync_ns += took_ns
         if self._tell_synced is not None:
             self._tell_synced(took_ns)
         try:

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from nodes.clock import Clock
-from nodes.files import RealFiles
+from nodes.files import Files, RealFiles
 from nodes.host import Draws, Host
 from nodes.kernel import Core, Reply, Send, Trace
-from nodes.power import PoweredFiles
+from nodes.trouble import Trouble, TroubledFiles
 from nodes.wal import Wal, WalCorruptError
 
 
@@ -28,7 +28,12 @@ class Settings(msgspec.Struct, frozen=True):
     seed: int
     trace: Path | None = None
     power: bool = False
-    """keep account of what is synced, so that a power loss can be played (nodes/power.py)"""
+    """keep account of what is synced, so that a power loss can be played (nodes/power.py), and have bad disks"""
+    log: Callable[[Files, Any], Wal] = Wal
+
+    def trouble(self) -> Trouble | None:
+        """For the node's disk; None: it listens to nobody."""
+        return Trouble() if self.power else None
 
 
 class CannotOpenError(Exception):
@@ -40,6 +45,7 @@ def open_host(
     node_id: str,
     node_ids: tuple[str, ...],
     clock: Clock,
+    trouble: Trouble | None,
     *,
     send: Callable[[Send], None],
     reply: Callable[[Reply], None],
@@ -52,8 +58,8 @@ def open_host(
     try:
         core = settings.build(node_id, node_ids)
         path = settings.data.replace("{node}", node_id)
-        files = PoweredFiles(path) if settings.power else RealFiles(path)
-        wal = Wal(files, settings.records)
+        files = RealFiles(path) if trouble is None else TroubledFiles(path, trouble)
+        wal = settings.log(files, settings.records)
         recovered = wal.recover()
     except WalCorruptError as e:
         raise CannotOpenError(f"{files.path}/{e}") from e

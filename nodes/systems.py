@@ -18,6 +18,7 @@ from nodes.kv import FIELDS
 from nodes.raft.config import RaftConfig
 from nodes.raft.core import Raft
 from nodes.raft.messages import RaftMessage, RaftRecord
+from nodes.wal import Wal
 
 
 class System(msgspec.Struct, frozen=True):
@@ -48,6 +49,11 @@ def planted(name: str) -> Bug:
     if name not in BUGS:
         raise ValueError(f"unknown bug {name!r}; known: {', '.join(BUGS)}")
     return BUGS[name]
+
+
+def log_of(bug: str | None) -> type[Wal]:
+    """What a node's log is made of; a planted bug may be in it. Raises ValueError on an unknown name."""
+    return planted(bug).log if bug else Wal
 
 
 RAFT = System(

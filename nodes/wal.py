@@ -139,16 +139,23 @@ class Wal:
                 length, crc = _FRAME.unpack_from(data, at)
                 end += length
             # a slice past the end is short, and fails like any other bad payload
-            if end > size or crc != _crc32(data[at + 8 : end], _crc32(data[at : at + 4])):
-                if at < marker:
+            if end > size or not self._intact(data[at:end], crc):
+                if self._expects(at, marker):
                     raise WalCorruptError(self._name, at, "a record that was synced fails its checksum")
                 break
             try:
                 records += self._decoder.decode(data[at + 8 : end])
-            except msgspec.MsgspecError as e:
+            except (msgspec.MsgspecError, UnicodeDecodeError) as e:
                 raise WalCorruptError(self._name, at, f"not a record of this system: {e}") from e
             at = end
         return records, at
+
+    def _intact(self, frame: bytes, crc: int) -> bool:
+        return crc == _crc32(frame[8:], _crc32(frame[:4]))
+
+    def _expects(self, at: int, marker: int) -> bool:
+        """Must a whole frame be there? It was synced if the marker says so."""
+        return at < marker
 
     def _replace(self, content: bytes) -> None:
         """Make ``content`` the durable log, atomically."""

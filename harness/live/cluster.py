@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 from harness.errors import UsageError
 from harness.live.errors import StartError
 from harness.live.faults.firewall import Firewall
+from harness.live.machine import Machine
 from harness.live.member import Member
 from harness.live.network import Latency, Network
 from harness.live.proxy import LinkProxies
@@ -25,7 +27,7 @@ from harness.runtime import Mailbox
 from harness.spec import SECOND, RunSpec
 from harness.streams import Streams
 from harness.systems.registry import is_own
-from nemeses.port import Link, LinkCount, LinkRule, NodeState
+from nemeses.port import Damage, DiskTrouble, Link, LinkCount, LinkRule, NodeState
 from nodes.power import lose_power
 from workloads.port import CallTimeoutError
 
@@ -62,7 +64,9 @@ class _Seat:
         self.member = member
         self.incarnation = 0
         self.ready = False
-        """it answered init: messages are for it"""
+        """messages are for it, from its init on"""
+        self.initialised = False
+        """it has answered init"""
         self.changing = asyncio.Lock()
         """one of kill, start, pause and resume at a time: faults may overlap"""
         self.killing = False
@@ -79,6 +83,7 @@ class _Seat:
         self.clock = (0, 0)
         self.set_reading: _Reading | None = None
         self.last_state = (0, 0)
+        self.machine: Machine
 
 
 class LiveCluster:
@@ -131,6 +136,8 @@ class LiveCluster:
         for name in self.nodes:
             self.folders[name].mkdir(parents=True, exist_ok=True)
             self._seats[name] = _Seat(members(name, self.folders[name], self._on_line, self._on_exit))
+            seat = self._seats[name]
+            seat.machine = Machine(seat, partial(self._control, seat, seconds=READING_S))
 
     # --- the runtime port ---------------------------------------------------------------------------------
 
@@ -178,6 +185,7 @@ class LiveCluster:
     async def _end(self, seat: _Seat) -> None:
         seat.killing = True
         with suppress(Exception):  # the others must go too
+            await seat.machine.close()
             await seat.member.kill()
             await seat.member.discard()
 
@@ -202,6 +210,8 @@ class LiveCluster:
         seat.incarnation += 1
         seat.killing = False
         seat.holds = 0
+        seat.initialised = False
+        seat.machine.starting()
         seat.exited = asyncio.Event()
         seat.first_garbage = asyncio.get_running_loop().create_future()
         await member.spawn(seat.incarnation)
@@ -235,8 +245,10 @@ class LiveCluster:
             await asyncio.gather(answer, exited, return_exceptions=True)
         if trouble is not None:
             raise StartError(f"node {name} {trouble}")
+        seat.initialised = True
         if self.own and "clock" in self.capabilities:
             await self._set_clock(seat)
+        await seat.machine.started()
 
     def _trouble(
         self, seat: _Seat, answer: asyncio.Future[dict[str, Any]], garbage: asyncio.Future[bytes]
@@ -270,8 +282,10 @@ class LiveCluster:
     def _arrived(self, node: str) -> None:
         """A frame has reached the kernel of a node."""
         seat = self._seats[node]
-        if seat.holds:
+        if seat.holds > seat.machine.short:
             seat.stalled += 1
+        elif seat.holds:
+            seat.machine.waited += 1
 
     def _deliver(self, node: str, data: bytes) -> None:
         self._arrived(node)
@@ -319,11 +333,12 @@ class LiveCluster:
 
     def _on_exit(self, node: str) -> None:
         seat = self._seats[node]
-        seat.ready = False
+        seat.ready = seat.initialised = False
         seat.holds = 0
         seat.exited.set()
         self._follower.ended(node)
         status = seat.member.exit_status
+        seat.machine.exited()
         if seat.losing_power:
             lost = lose_power(seat.member.folder / "data", self._power[node])
             seat.lost_bytes += lost
@@ -434,18 +449,36 @@ class LiveCluster:
         except (CallTimeoutError, msgspec.ValidationError):
             return None
 
+    async def set_disk(self, node: str, trouble: DiskTrouble) -> None:
+        await self._seats[node].machine.set_disk(trouble)
+
+    async def damage(self, node: str, damage: Damage) -> int:
+        return await self._seats[node].machine.damage(damage)
+
+    async def mend(self, node: str) -> None:
+        await self._seats[node].machine.mend()
+
+    async def limit_cpu(self, node: str, percent: int) -> None:
+        await self._seats[node].machine.limit_cpu(percent)
+
+    async def limit_memory(self, node: str, headroom_kb: int | None) -> None:
+        await self._seats[node].machine.limit_memory(headroom_kb)
+
     async def observe(self) -> dict[str, NodeState]:
         states = await asyncio.gather(*(self._observe(self._seats[name]) for name in self.nodes))
         return dict(zip(self.nodes, states, strict=True))
 
     async def _observe(self, seat: _Seat) -> NodeState:
         member = seat.member
-        paused = await member.paused()
-        if "clock" in self.capabilities and member.up and seat.ready and not paused:
+        paused = await member.paused() and seat.holds > seat.machine.short
+        answers = self.own and seat.initialised and not paused
+        if answers and "disk" in self.capabilities:
+            await seat.machine.read()
+        if answers and "clock" in self.capabilities:
             now = await self._reading(seat, {"type": "splitbrain_clock"})
             if now is not None:
                 seat.last_state = _error_of_clock(seat.set_reading, now)
-        return NodeState(
+        state = NodeState(
             incarnation=seat.incarnation,
             up=member.up,
             exit_status=member.exit_status,
@@ -455,6 +488,8 @@ class LiveCluster:
             clock_rate_ppm=seat.last_state[1],
             lost_bytes=seat.lost_bytes,
         )
+        seat.machine.fill(state)
+        return state
 
     async def refresh(self) -> None:
         if self._firewall is not None:

@@ -40,11 +40,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 def capabilities(spec: RunSpec) -> frozenset[str]:
-    """The families of faults that a live environment can do. Clocks and power losses are our own nodes' doing."""
+    """The families of faults that a live environment can do. Clocks, power losses and bad disks are our own
+    nodes' doing.
+    """
     foreign = adapter(spec)
     if foreign is not None:
         return foreign.faults if machines.able() else foreign.faults - {"partition"}
     faults = {"partition", "link", "kill", "pause"}
+    if spec.env == "process":
+        faults |= {"resource"} if spec.bin is not None else {"resource", "disk"}
     return frozenset(faults | {"clock", "power-loss"} if spec.bin is None else faults)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from nemeses.port import Damage
 
 OnLine = Callable[[str, bytes], None]
 """gets a node's name and one line of its output"""
@@ -51,6 +53,27 @@ class Member(Protocol):
 
     async def discard(self) -> None:
         """Free what it holds; the node is dead."""
+        ...
+
+
+@runtime_checkable
+class Breakable(Protocol):
+    """A place whose data can be damaged and whose memory can be limited. Methods raise RemoteError."""
+
+    async def damage(self, damage: Damage) -> int:
+        """Change the data of the node, which is down; how many bytes differ."""
+        ...
+
+    async def mend(self) -> None:
+        """Undo the damage where the data, of a node that is down, is still as the damage left it."""
+        ...
+
+    async def keep(self) -> None:
+        """Leave the damage, which the node has made its own."""
+        ...
+
+    async def limit_memory(self, headroom_kb: int | None) -> None:
+        """Of the node, which is up: so much more than it has, and no more; None: no limit."""
         ...
 
 

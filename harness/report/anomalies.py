@@ -21,7 +21,7 @@ ANOMALIES_MAX = 200
 FAULTS_MAX = 6
 
 # what tears a cluster apart is told before what only slows it down
-_FAMILIES = ("power-loss", "partition", "kill", "pause", "clock", "link")
+_FAMILIES = ("power-loss", "disk", "partition", "kill", "pause", "clock", "link", "resource")
 
 
 class View(msgspec.Struct):

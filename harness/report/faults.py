@@ -271,6 +271,38 @@ def _clock(targets: list[str], detail: dict[str, Any]) -> Phrase:
     )
 
 
+# shape of ``disk`` -> what the disks did, what the data did
+_DISKS = {
+    "full": "full",
+    "read-only": "read-only",
+    "failed-sync": "unable to sync",
+}
+_DAMAGES = {
+    "bit-flip": "one bit flipped",
+    "lost-sector": "a sector lost",
+    "truncated": "the end cut off",
+}
+
+
+def _disk(targets: list[str], detail: dict[str, Any]) -> Phrase:
+    shape, whose = str(detail.get("shape", "")), words.listing(targets) or "a node"
+    if shape in _DAMAGES:
+        return Phrase(f"the data of {whose}", "had", f"{_DAMAGES[shape]} before a restart")
+    if shape == "slow":
+        later = words.duration(_asked(detail, "delay_us") * 1000)
+        return Phrase(f"syncs of {whose}", "", f"took {later} longer")
+    return Phrase(f"the disk of {whose}", "was", _DISKS.get(shape, "bad"))
+
+
+def _resource(targets: list[str], detail: dict[str, Any]) -> Phrase:
+    whose = words.listing(targets) or "a node"
+    if detail.get("shape") == "memory":
+        return Phrase(
+            whose, _were(targets), f"left {_asked(detail, 'headroom_kb'):,} kB more memory than it had"
+        )
+    return Phrase(whose, "", f"had {_asked(detail, 'percent')} % of a processor")
+
+
 def _simply(verb: bool, rest: str) -> Callable[[list[str], dict[str, Any]], Phrase]:
     return lambda targets, _: Phrase(words.listing(targets) or "a node", _were(targets) if verb else "", rest)
 
@@ -282,6 +314,8 @@ _PHRASES: dict[str, Callable[[list[str], dict[str, Any]], Phrase]] = {
     "power-loss": _simply(False, "lost power"),
     "pause": _simply(True, "paused"),
     "clock": _clock,
+    "disk": _disk,
+    "resource": _resource,
 }
 
 
@@ -337,6 +371,33 @@ def _read(evidence: dict[str, Any]) -> str:
     )
 
 
+def _disk_seen(evidence: dict[str, Any]) -> str:
+    parts = []
+    for name, state in _nodes(evidence):
+        gone = " and gave up" if state.get("exit_status") is not None and not state.get("up") else ""
+        if "damaged" in state:
+            what = f"{name} was started on {words.count(state['damaged'], 'changed byte')}"
+        elif state.get("refused"):
+            what = f"{name} had {words.count(state['refused'], 'write')} refused"
+        else:
+            mean, before = (words.duration(state.get(f, 0) * 1000) for f in ("sync_us", "sync_us_before"))
+            what = (
+                f"{name} synced {words.count(state.get('syncs', 0), 'time')}, in {mean} where it was {before}"
+            )
+        parts.append(what + gone)
+    return "; ".join(parts)
+
+
+def _starved(evidence: dict[str, Any]) -> str:
+    if any("throttled_ns" not in state for _, state in _nodes(evidence)):
+        return _gone(evidence)
+    return "; ".join(
+        f"{name} stood still for {words.duration(state['throttled_ns'])}"
+        + (f", {words.count(state['waited'], 'message')} waited" if "waited" in state else "")
+        for name, state in _nodes(evidence)
+    )
+
+
 _OBSERVED: dict[str, Callable[[dict[str, Any]], str]] = {
     "partition": _frames("refused", "refused"),
     "link": _frames("altered", "altered"),
@@ -344,6 +405,8 @@ _OBSERVED: dict[str, Callable[[dict[str, Any]], str]] = {
     "power-loss": _gone,
     "pause": _stalled,
     "clock": _read,
+    "disk": _disk_seen,
+    "resource": _starved,
 }
 
 

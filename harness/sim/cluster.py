@@ -18,12 +18,12 @@ from harness.sim.tasks import EXPIRED, SimMailbox, Task, Tasks, Wake, wait
 from harness.sim.world import Observer, World
 from harness.spec import RunSpec
 from harness.streams import Streams
-from nemeses.port import Link, LinkCount, LinkRule, NodeState
+from nemeses.port import Damage, DiskTrouble, Link, LinkCount, LinkRule, NodeState
 from nodes.kernel import Core
-from nodes.systems import System
+from nodes.systems import System, log_of
 from workloads.port import CallTimeoutError
 
-CAPABILITIES = frozenset({"partition", "link", "kill", "power-loss", "pause", "clock"})
+CAPABILITIES = frozenset({"partition", "link", "kill", "power-loss", "pause", "clock", "disk", "resource"})
 
 
 OPTIONS: dict[str, type[Latency | DiskLatency]] = {"latency": Latency, "disk": DiskLatency}
@@ -102,6 +102,7 @@ class SimCluster:
                 partial(build, name),
                 system.records,
                 disk,
+                log_of(spec.bug),
                 self._reply,
             )
 
@@ -245,6 +246,21 @@ class SimCluster:
 
     async def set_clock(self, node: str, offset_ns: int, rate_ppm: int) -> None:
         self._nodes[node].set_clock(offset_ns, rate_ppm)
+
+    async def set_disk(self, node: str, trouble: DiskTrouble) -> None:
+        self._nodes[node].set_disk(trouble)
+
+    async def damage(self, node: str, damage: Damage) -> int:
+        return self._nodes[node].damage(damage) if self._nodes[node].up else 0
+
+    async def mend(self, node: str) -> None:
+        self._nodes[node].mend()
+
+    async def limit_cpu(self, node: str, percent: int) -> None:
+        self._nodes[node].limit_cpu(percent)
+
+    async def limit_memory(self, node: str, headroom_kb: int | None) -> None:
+        self._nodes[node].limit_memory(headroom_kb)
 
     async def observe(self) -> dict[str, NodeState]:
         return {name: self._nodes[name].state() for name in self.nodes}

@@ -12,7 +12,7 @@ from harness.sim.clock import SimClock
 from harness.sim.disk import SimFiles
 from harness.sim.network import SimLink
 from harness.sim.world import World
-from nemeses.port import NodeState
+from nemeses.port import Damage, DiskTrouble, NodeState
 from nodes import kernel
 from nodes.kernel import CancelTimer, Core, Persist, Receive, Reply, Request, Send, SetTimer, Stored
 from nodes.wal import Wal, WalCorruptError
@@ -22,6 +22,10 @@ SIGKILL = -9
 PANIC = 70
 """exit status of a node whose core raised, or whose log refused to be read (EX_SOFTWARE)"""
 WAL = "wal"
+MS = 1_000_000
+PERIOD_NS = 100 * MS
+"""in which a node with too little processor has its share, as Linux counts it"""
+FULL_PERCENT = 100
 
 
 class DiskLatency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +73,7 @@ class SimNode:
         build: Callable[[], Core],
         records: Any,
         latency: DiskLatency,
+        wal: Callable[[SimFiles, Any, str], Wal],
         reply: Callable[[str, str, int, dict[str, Any]], None],
     ) -> None:
         self.name = name
@@ -84,11 +89,25 @@ class SimNode:
         self.received = 0
         """frames that came from links"""
         self.panic: str | None = None
+        self.throttled_ns = 0
+        self.waited = 0
+        """messages that waited for the processor"""
+        self._disk = DiskTrouble()
+        self._syncs = self._sync_ns = self._sync_begun = 0
+        self._percent = FULL_PERCENT
+        self._throttled_at: int | None = None
+        """since when it has used up its share; None: it has not"""
+        self._throttling = 0
+        """number of the limit in force"""
+        self._headroom: int | None = None
+        self._room = 0
+        """bytes that it may still take"""
         self._world = world
         self._build = build
         self._records = records
         self._reply = reply
         self._latency = latency
+        self._make_wal = wal
         self._files = SimFiles()
         self._core: Core | None = None
         self._timers: dict[str, SimTimer] = {}
@@ -121,11 +140,16 @@ class SimNode:
         self.incarnation += 1
         self.exit_status = None
         self._files.deferred = False
-        self._wal = Wal(self._files, self._records, WAL)
+        self._syncs = self._sync_ns = 0
+        self._room = self._headroom or 0
+        self._wal = self._make_wal(self._files, self._records, WAL)
         try:
             recovered = tuple(self._wal.recover())
         except WalCorruptError as e:
             self._die(PANIC, "panic", {"why": str(e)})
+            return
+        except OSError as e:
+            self._disk_failed(e)
             return
         self._files.deferred = True
         self._core = self._build()
@@ -152,6 +176,11 @@ class SimNode:
             return
         self.paused = False
         self._world.trace(self.name, "resumed", {})
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self.paused or self._throttled_at is not None:
+            return
         backlog, self._backlog = self._backlog, []
         for event in backlog:
             self._accept(event)
@@ -159,6 +188,52 @@ class SimNode:
     def set_clock(self, offset_ns: int, rate_ppm: int) -> None:
         self.clock.set(self._world.time, offset_ns, rate_ppm)
         self._world.trace(self.name, "clock", {"offset_ns": offset_ns, "rate_ppm": rate_ppm})
+
+    def set_disk(self, trouble: DiskTrouble) -> None:
+        self._disk = trouble
+        self._files.refuses = trouble.refuses
+
+    def damage(self, damage: Damage) -> int:
+        """The node dies, and finds other data than it wrote when it is started again."""
+        self.kill()
+        return self._files.damage(damage)
+
+    def mend(self) -> None:
+        self._files.mend(down=not self.up)
+
+    def limit_cpu(self, percent: int) -> None:
+        """So much of each period it works, and then stands still to the end of it."""
+        self._percent = percent
+        self._throttling += 1
+        if self._throttled_at is not None:
+            self._unthrottle()
+        if percent < FULL_PERCENT:
+            self._new_period(self._throttling)
+
+    def _new_period(self, limit: int, _: None = None) -> None:
+        if limit != self._throttling:
+            return
+        if self._throttled_at is not None:
+            self._unthrottle()
+        time = self._world.time
+        self._world.at(time + PERIOD_NS * self._percent // FULL_PERCENT, self._throttle, limit, None)
+        self._world.at(time + PERIOD_NS, self._new_period, limit, None)
+
+    def _throttle(self, limit: int, _: None) -> None:
+        if limit == self._throttling:
+            self._throttled_at = self._world.time
+
+    def _unthrottle(self) -> None:
+        assert self._throttled_at is not None
+        if self.up:
+            self.throttled_ns += self._world.time - self._throttled_at
+        self._throttled_at = None
+        self._go_on()
+
+    def limit_memory(self, headroom_kb: int | None) -> None:
+        """What a node keeps, it has written to its log: so the log's growth stands for the memory's."""
+        self._headroom = None if headroom_kb is None else headroom_kb << 10
+        self._room = self._headroom or 0
 
     def state(self) -> NodeState:
         """As read on the node: the clock's rate from two readings of it."""
@@ -174,6 +249,22 @@ class SimNode:
             clock_offset_ns=now.wall_ns - SimClock().read(time).wall_ns,
             clock_rate_ppm=ahead // 1_000,
             lost_bytes=self.lost_bytes,
+            disk=self._disk.refuses or ("slow" if self._disk.delay_us else ""),
+            refused=self._files.refused,
+            syncs=self._syncs + self._syncing,
+            sync_ns=self._sync_ns + (time - self._sync_begun if self._syncing else 0),
+            damaged=self._files.damaged,
+            throttled_ns=self.throttled_ns
+            + (time - self._throttled_at if self._throttled_at is not None and self.up else 0),
+            waited=self.waited,
+            limits=", ".join(
+                name
+                for name, limited in (
+                    ("cpu", self._percent < FULL_PERCENT),
+                    ("memory", self._headroom is not None),
+                )
+                if limited
+            ),
         )
 
     def _die(self, exit_status: int, kind: str, data: dict[str, Any]) -> None:
@@ -185,6 +276,7 @@ class SimNode:
         self._timers = {}
         self._held.clear()
         self._backlog = []
+        self._syncing = False
         self._world.trace(self.name, kind, data)
 
     # --- events -------------------------------------------------------------------------------------------
@@ -202,6 +294,9 @@ class SimNode:
         if self.paused:
             self.stalled += 1
             self._backlog.append(event)
+        elif self._throttled_at is not None:
+            self.waited += 1
+            self._backlog.append(event)
         elif type(event) is Stored:
             self._release(event.token)
             self._handle(event)
@@ -217,8 +312,18 @@ class SimNode:
             self._die(PANIC, "panic", {"why": self.panic})
             return
         perform = self._perform
-        for effect in effects:
-            perform[type(effect)](effect)
+        try:
+            for effect in effects:
+                perform[type(effect)](effect)
+        except OSError as e:
+            self._disk_failed(e)
+        except MemoryError:
+            self._die(SIGKILL, "killed", {"why": "out of memory"})
+
+    def _disk_failed(self, error: OSError) -> None:
+        """A node that cannot store stops, as the process does (nodes/host.py)."""
+        self.panic = f"OSError: {error}"
+        self._die(PANIC, "panic", {"why": self.panic})
 
     # --- effects ------------------------------------------------------------------------------------------
 
@@ -253,19 +358,26 @@ class SimNode:
     # --- storage ------------------------------------------------------------------------------------------
 
     def _persist(self, effect: Persist) -> None:
+        end = self._wal.end
         self._wal.append(effect.records)
+        if self._headroom is not None:
+            self._room -= self._wal.end - end
+            if self._room < 0:
+                raise MemoryError
         self._appended_token = effect.token
         if not self._syncing:
             self._begin_sync()
 
     def _begin_sync(self) -> None:
         """One fsync at a time: what is written meanwhile shares the next one."""
-        self._syncing = True
         self._wal.sync()
+        self._syncing = True
+        self._sync_begun = self._world.time
         draw, latency = self._disk_stream, self._latency
         delay = draw.between(latency.min_us, latency.max_us)
         if draw.chance(latency.slow_ppm):
             delay += latency.slow_us
+        delay += self._disk.delay_us
         world = self._world
         world.at(world.time + delay * 1_000, self._synced, self.incarnation, self._appended_token)
 
@@ -273,10 +385,16 @@ class SimNode:
         if incarnation != self.incarnation or self._core is None:
             return
         self._files.finish_sync(WAL)
-        self._wal.mark_synced()
         self._syncing = False
-        if self._appended_token > token:
-            self._begin_sync()
+        self._syncs += 1
+        self._sync_ns += self._world.time - self._sync_begun
+        try:
+            self._wal.mark_synced()
+            if self._appended_token > token:
+                self._begin_sync()
+        except OSError as e:
+            self._disk_failed(e)
+            return
         self._accept(Stored(token))
 
     # --- timers -------------------------------------------------------------------------------------------

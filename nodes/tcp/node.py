@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from nodes.clock import Clock
-from nodes.control import set_clock
+from nodes.control import set_clock, set_disk
 from nodes.host import Host
 from nodes.kernel import (
     MALFORMED_REQUEST,
@@ -57,6 +57,7 @@ class Node:
         self.metrics = Metrics(config.peers)
         self.replays = config.replays
         self.clock = Clock()
+        self.trouble = settings.trouble()
         self.tracer = Tracer(settings.trace, self._schedule)
         self._settings = settings
         self._exit_with = exit_with
@@ -87,6 +88,7 @@ class Node:
             config.node,
             config.members,
             self.clock,
+            self.trouble,
             send=self._send,
             reply=self._reply,
             trace=self._trace,
@@ -272,6 +274,10 @@ class Node:
         raw = msgspec.Raw(msgspec.json.encode({**body, "msg_id": msg_id}))
         connection.answer(client, msg_id, set_clock(self.clock, raw, self._host.rearm))
 
+    def _disk(self, client: str, msg_id: int, body: dict[str, Any], connection: Connection) -> None:
+        raw = msgspec.Raw(msgspec.json.encode({**body, "msg_id": msg_id}))
+        connection.answer(client, msg_id, set_disk(self.trouble, raw, self._host))
+
     # --- who watches --------------------------------------------------------------------------------------
 
     def _trace(self, effect: Trace) -> None:
@@ -303,6 +309,7 @@ class Node:
 OWN_REQUESTS: dict[str, Callable[[Node, str, int, dict[str, Any], Connection], None]] = {
     "init": Node._init,  # noqa: SLF001  a table of this class's own methods
     "splitbrain_clock": Node._clock,  # noqa: SLF001
+    "splitbrain_disk": Node._disk,  # noqa: SLF001
 }
 """requests that are not for the core"""
 

@@ -10,6 +10,14 @@ from tests.checkers.histories import History, types
 DEAD = {"was_up": True, "incarnation_before": 1, "incarnation_after": 1, "exit_status": -9, "up": False}
 
 # family -> evidence that bites, and the smallest change after which it does not
+SLOW = {"syncs": 4, "sync_us": 26_000, "sync_us_before": 1_000}
+DAMAGED = {"was_up": True, "incarnation_before": 1, "incarnation_after": 2, "damaged": 1}
+
+
+def one(state: dict[str, Any]) -> dict[str, Any]:
+    return {"nodes": {"n1": state}}
+
+
 EVIDENCE_PAIRS: dict[str, list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]] = {
     "partition": [({}, {"refused": {"n0>n1": 0, "n1>n0": 1}}, {"refused": {"n0>n1": 0, "n1>n0": 0}})],
     "link": [({}, {"altered": {"n0>n1": 5}}, {"altered": {}})],
@@ -68,6 +76,20 @@ EVIDENCE_PAIRS: dict[str, list[tuple[dict[str, Any], dict[str, Any], dict[str, A
             {"nodes": {"n1": {"offset_ns": -7, "offset_ns_before": 0}}},
             {"nodes": {"n1": {"offset_ns": -7, "offset_ns_before": -7}}},
         ),
+    ],
+    "disk": [
+        ({"delay_us": 50_000}, one(SLOW), one({**SLOW, "sync_us": 25_999})),
+        ({"delay_us": 50_000}, one(SLOW), one({**SLOW, "syncs": 0})),
+        ({}, one({"refused": 1}), one({"refused": 0})),
+        ({}, one(DAMAGED), one({**DAMAGED, "damaged": 0})),
+        ({}, one(DAMAGED), one({**DAMAGED, "was_up": False})),
+        ({}, one(DAMAGED), one({**DAMAGED, "incarnation_after": 1})),
+    ],
+    "resource": [
+        ({}, one({"throttled_ns": 1, "waited": 1}), one({"throttled_ns": 0, "waited": 1})),
+        ({}, one({"throttled_ns": 1, "waited": 1}), one({"throttled_ns": 1, "waited": 0})),
+        ({}, one({"throttled_ns": 1}), one({"throttled_ns": 0})),
+        ({}, one(DEAD), one({**DEAD, "up": True})),
     ],
 }
 

@@ -1,7 +1,7 @@
 """A fault whose primitive does nothing did not bite: the run is unknown, and says which family.
 
-On the affected side there is nothing to be seen then, whatever the nemesis says that it did. Live: partition, kill
-and pause on real processes.
+On the affected side there is nothing to be seen then, whatever the nemesis says that it did. Live: partition, kill,
+pause, disk and resource on real processes.
 """
 
 from __future__ import annotations
@@ -33,14 +33,21 @@ async def _nothing(*_: Any) -> None: ...
 honest_cut: dict[type, Any] = {SimCluster: SimCluster.cut, LiveCluster: LiveCluster.cut}
 honest_shape: dict[type, Any] = {SimCluster: SimCluster.shape, LiveCluster: LiveCluster.shape}
 
-# family -> the primitive that is all it does, and one that does nothing in its place
-PRIMITIVES: dict[str, tuple[str, Any]] = {
-    "partition": ("cut", _cut_nothing),
-    "link": ("shape", _shape_nothing),
-    "kill": ("kill", _nothing),
-    "power-loss": ("power_loss", _nothing),
-    "pause": ("pause", _nothing),
-    "clock": ("set_clock", _nothing),
+
+async def _damage_nothing(*_: Any) -> int:
+    return 0
+
+
+# family -> the primitives that are all it does, and what does nothing in their place
+PRIMITIVES: dict[str, dict[str, Any]] = {
+    "partition": {"cut": _cut_nothing},
+    "link": {"shape": _shape_nothing},
+    "kill": {"kill": _nothing},
+    "power-loss": {"power_loss": _nothing},
+    "pause": {"pause": _nothing},
+    "clock": {"set_clock": _nothing},
+    "disk": {"set_disk": _nothing, "damage": _damage_nothing},
+    "resource": {"limit_cpu": _nothing},
 }
 
 
@@ -55,7 +62,8 @@ def unknown(outcome: Outcome) -> dict[str, str]:
 
 
 def disarm(monkeypatch: pytest.MonkeyPatch, cluster: type, family: str) -> None:
-    monkeypatch.setattr(cluster, *PRIMITIVES[family])
+    for primitive, nothing in PRIMITIVES[family].items():
+        monkeypatch.setattr(cluster, primitive, nothing)
 
 
 def test_every_family_of_the_simulation_is_tried() -> None:
@@ -88,7 +96,7 @@ def test_one_that_bites_does_not_speak_for_another(
     assert outcome.summary["bite"][other]["bit"] > 0
 
 
-@pytest.mark.parametrize("family", ["partition", "kill", "pause"])
+@pytest.mark.parametrize("family", ["partition", "kill", "pause", "disk", "resource"])
 def test_on_real_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str) -> None:
     sound = run(tmp_path / "sound", "process", [family])
     assert (sound.verdict, unknown(sound)) == ("valid", {})

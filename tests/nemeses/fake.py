@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from nemeses.port import Link, LinkCount, LinkRule, NodeState
+from nemeses.port import Damage, DiskTrouble, Link, LinkCount, LinkRule, NodeState
 
 T = TypeVar("T")
-ALL = frozenset({"partition", "link", "kill", "power-loss", "pause", "clock"})
+ALL = frozenset({"partition", "link", "kill", "power-loss", "pause", "clock", "disk", "resource"})
 
 
 class FakePort:
@@ -26,6 +26,7 @@ class FakePort:
         self.rules: dict[int, tuple[list[Link], LinkRule]] = {}
         self.counts: dict[Link, LinkCount] = {}
         self.handle = 0
+        self.disks: dict[str, DiskTrouble] = {}
         self.failing: set[tuple[str, str]] = set()
         """(primitive, node): raises"""
 
@@ -49,6 +50,23 @@ class FakePort:
             else:
                 count.delivered += 1
             self.states[link[1]].stalled += self.states[link[1]].paused
+        for name, state in self.states.items():
+            if state.up:
+                self._work(name, state)
+
+    def _work(self, name: str, state: NodeState) -> None:
+        """A sync of 1 ms, or longer; a tenth of a second's share of the processor; some more memory."""
+        trouble = self.disks.get(name, DiskTrouble())
+        state.syncs += 1
+        state.sync_ns += 1_000_000 + trouble.delay_us * 1_000
+        if "cpu" in state.limits:
+            state.throttled_ns += 1_000_000
+            state.waited += 1
+        if trouble.refuses:
+            state.refused += 1
+            state.up, state.exit_status = False, 70
+        elif "memory" in state.limits:
+            state.up, state.exit_status = False, -9
 
     def _next(self) -> int:
         self.handle += 1
@@ -107,6 +125,31 @@ class FakePort:
             self.states[node].clock_offset_ns = offset_ns
             self.states[node].clock_rate_ppm = rate_ppm
 
+    async def set_disk(self, node: str, trouble: DiskTrouble) -> None:
+        if self._may("set_disk", node):
+            self.disks[node] = trouble
+            self.states[node].disk = trouble.refuses or ("slow" if trouble.delay_us else "")
+
+    async def damage(self, node: str, damage: Damage) -> int:
+        del damage
+        if not self._may("damage", node) or not self.states[node].up:
+            return 0
+        await self.kill(node)
+        self.states[node].damaged = 1
+        return 1
+
+    async def mend(self, node: str) -> None:
+        if self._may("mend", node):
+            self.states[node].damaged = 0
+
+    async def limit_cpu(self, node: str, percent: int) -> None:
+        if self._may("limit_cpu", node):
+            self.states[node].limits = "cpu" if percent < 100 else ""
+
+    async def limit_memory(self, node: str, headroom_kb: int | None) -> None:
+        if self._may("limit_memory", node):
+            self.states[node].limits = "" if headroom_kb is None else "memory"
+
     async def observe(self) -> dict[str, NodeState]:
         return {
             name: NodeState(**{f: getattr(s, f) for f in s.__struct_fields__})
@@ -125,7 +168,9 @@ class FakePort:
             not self.cuts
             and not self.rules
             and all(
-                s.up and not s.paused and s.clock_offset_ns == 0 and s.clock_rate_ppm == 0
+                s.up
+                and not (s.paused or s.clock_offset_ns or s.clock_rate_ppm)
+                and not (s.disk or s.damaged or s.limits)
                 for s in self.states.values()
             )
         )

@@ -166,7 +166,16 @@ def test_registry() -> None:
     shape = parse("kill:leader")[1]
     assert shape is not None
     assert shape.name == "leader"
-    assert registry.names() == ["partition", "link", "kill", "power-loss", "pause", "clock"]
+    assert registry.names() == [
+        "partition",
+        "link",
+        "kill",
+        "power-loss",
+        "pause",
+        "clock",
+        "disk",
+        "resource",
+    ]
     with pytest.raises(UnknownNameError):
         get("")
 

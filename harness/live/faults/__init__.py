@@ -2,5 +2,7 @@
 
 | module | what |
 |---|---|
+| disk | data of a node that is down is damaged, and mended |
+| resources | a share of a processor, a limit of memory |
 | firewall | links that are cut: each node refuses what comes from whom it must not hear |
 """
