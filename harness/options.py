@@ -3,7 +3,7 @@
 | option | whose | read by |
 |---|---|---|
 | `workload` | the workload's generator | `workloads/` |
-| `config` | the system's nodes | `nodes/systems.py` |
+| `config` | the system's nodes | `nodes/systems.py`, `harness/systems/` |
 | `checker` | checkers | `checkers/` |
 | `latency` | links without faults | `harness/sim/network.py`, `harness/live/network.py` |
 | `disk` | simulated disks | `harness/sim/node.py` |
