@@ -4,6 +4,7 @@
 #
 #   compose/base-image.sh [TAG]       TAG: splitbrain-base by default
 #
+# EXTRA=iptables,iproute2 adds packages; the harness needs none of them in its nodes.
 # Needs mmdebstrap, and a docker engine that it may talk to.
 set -eu
 
@@ -18,7 +19,7 @@ trap 'rm -rf "$work"' EXIT
 : >"$work/apt.conf"
 apt-config dump Acquire >"$work/apt.conf"
 
-mmdebstrap --quiet --variant=essential --include=python3 \
+mmdebstrap --quiet --variant=essential --include="python3${EXTRA:+,$EXTRA}" \
     --aptopt="$work/apt.conf" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -34,6 +34,7 @@ COMMANDS = {
     "report": "report",
     "bugs": "bugs",
     "list": "catalogue",
+    "cluster": "cluster",
 }
 
 

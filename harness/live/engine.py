@@ -57,7 +57,8 @@ class Engine:
             self.client = docker.from_env() if url is None else docker.DockerClient(base_url=url, tls=tls)
             self.client.ping()
         except TROUBLE as e:
-            raise UsageError(f"docker: no engine answers at {url or 'its usual place'}: {one_line(e)}") from e
+            place = url or os.environ.get("DOCKER_HOST") or "its usual place"
+            raise UsageError(f"docker: no engine answers at {place}: {one_line(e)}") from e
         self.here = is_here(url)
         self.address = HERE if self.here else urlsplit(str(url)).hostname or HERE
 
