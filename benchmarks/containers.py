@@ -116,7 +116,7 @@ def address_of(container: Any) -> str:
 
 async def calls(cluster: LiveCluster, figures: Figures) -> None:
     """A request of the leader's: through the harness's client, and over a socket of its own, one after the other."""
-    while (leader := cluster.leader()) is None:
+    while (leader := cluster.leader()) is None:  # noqa: ASYNC110  a trace sends no events
         await asyncio.sleep(0.05)
     host, port = "127.0.0.1", cluster._seats[leader].member.ports[7200]  # type: ignore[attr-defined]  # noqa: SLF001
     reader, writer = await asyncio.open_connection(host, port)

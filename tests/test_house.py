@@ -24,7 +24,7 @@ BANS: dict[str, tuple[str, ...]] = {
     "time.monotonic": ("harness/live", "checkers"),
     "time.monotonic_ns": ("harness/live", "checkers", "nodes/clock.py"),
     "time.perf_counter": ("harness/run.py", "harness/cli", "checkers"),
-    "time.sleep": ("harness/live",),
+    "time.sleep": ("harness/live", "nodes/replica.py"),
     "datetime.now": ("harness/store.py",),
     "random.random": (),
     "os.urandom": ("nodes/__main__.py", "nodes/tcp", "harness/live"),

@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     group.command("status", help="Its nodes: role, term, commit index.")(status)
     group.command("watch", help="The same, live, until ctrl-C.")(watch)
     group.command("down", help="Remove it, data and all.")(down)
+    group.command("image", help="Build the nodes' image; for compose.")(image)
     group.command("sweep", help="Remove what killed harnesses left: containers, networks, files.")(sweep)
     app.add_typer(group, name="cluster")
 
@@ -109,6 +110,25 @@ def down(
 ) -> int:
     count = place(env, store).down(slug(name))
     say(f"{count} nodes removed" if count else f"there was no cluster {slug(name)!r}")
+    return 0
+
+
+def image(
+    base_image: Annotated[str | None, typer.Option(help="Any image with python3.", metavar="IMAGE")] = None,
+) -> int:
+    """Say the image's tag, a digest of its content; ``:latest`` is the same."""
+    from harness.live import engine  # noqa: PLC0415
+    from harness.live.image import NAME, ensure  # noqa: PLC0415
+
+    host = engine.Engine()
+    try:
+        tag = ensure(host.client, base_image or _base())
+        host.client.images.get(tag).tag(NAME, "latest")
+    except engine.TROUBLE as e:
+        raise UsageError(f"docker: {engine.one_line(e)}") from e
+    finally:
+        host.close()
+    say(tag)
     return 0
 
 

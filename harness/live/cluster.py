@@ -375,6 +375,7 @@ class LiveCluster:
 
     async def kill(self, node: str) -> None:
         seat = self._seats[node]
+        await self.refresh()  # what its network counted goes with it
         async with seat.changing:
             if seat.member.up:
                 seat.killing = True
@@ -387,6 +388,7 @@ class LiveCluster:
                 f"power-loss of {node}: it keeps no account of what it synced, and a kill loses nothing"
             )
         seat = self._seats[node]
+        await self.refresh()
         async with seat.changing:
             if seat.member.up:
                 seat.killing = seat.losing_power = True

@@ -36,7 +36,7 @@ def test_a_planted_bug_is_caught_in_containers(
     engine: Any, tmp_path: Path, bug: str, checker: str, signs: set[str]
 ) -> None:
     del engine
-    for run in processes.planted("caught", bug):
+    for run in processes.planned("caught", bug):
         outcome = contained(run.spec, tmp_path / str(run.spec.seed))
         if processes.invalid(outcome, checker) & signs:
             return
@@ -45,5 +45,5 @@ def test_a_planted_bug_is_caught_in_containers(
 
 def test_the_sound_build_is_not_accused_in_containers(engine: Any, tmp_path: Path) -> None:
     del engine
-    outcome = contained(processes.planted("sound", None)[0].spec, tmp_path / "run")
+    outcome = contained(processes.planned("sound", None)[0].spec, tmp_path / "run")
     assert outcome.verdict != "invalid", [(r.checker, r.anomalies) for r in outcome.results]

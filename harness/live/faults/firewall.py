@@ -46,6 +46,8 @@ class Firewall:
         """by receiving node: from whom its chain drops"""
         self._refused: dict[Link, int] = {}
         """packets dropped by rules that are gone"""
+        self._seen: dict[str, dict[Link, int]] = {}
+        """by receiving node: packets dropped by rules in force, when they were last counted"""
         self._match = "" if port is None else f" -p tcp -m tcp --dport {port}"
         self._gone: set[str] = set()
         """nodes whose network does not exist now"""
@@ -92,14 +94,16 @@ class Firewall:
     def gone(self, node: str) -> None:
         """The node's network is no more, with its rules and their counts, until it is ``rebuilt``."""
         self._gone.add(node)
+        self._keep(self._seen.pop(node, {}))
 
     async def refused(self) -> dict[Link, int]:
         """Packets that were dropped so far, by link."""
         async with self._turn:
+            await self._count(node for node, sources in self._in_force.items() if sources)
             now = dict(self._refused)
-            busy = [node for node, sources in self._in_force.items() if sources]
-            for link, count in (await self._counted(busy)).items():
-                now[link] = now.get(link, 0) + count
+            for counts in self._seen.values():
+                for link, count in counts.items():
+                    now[link] = now.get(link, 0) + count
             return now
 
     def _wanted(self) -> dict[str, list[str]]:
@@ -113,21 +117,26 @@ class Firewall:
         """Make the chains what the cuts ask for; counts of rules that go are kept."""
         wanted = self._wanted()
         changed = [node for node, sources in wanted.items() if sources != self._in_force[node]]
-        for link, count in (await self._counted([n for n in changed if self._in_force[n]])).items():
-            self._refused[link] = self._refused.get(link, 0) + count
+        await self._count(n for n in changed if self._in_force[n])
+        for node in changed:
+            self._keep(self._seen.pop(node, {}))
         await self._everywhere({node: _chain(self._sources(wanted[node])) for node in changed})
         for node in changed:
             self._in_force[node] = wanted[node]
 
-    async def _counted(self, nodes: Iterable[str]) -> dict[Link, int]:
+    def _keep(self, counts: Mapping[Link, int]) -> None:
+        for link, count in counts.items():
+            self._refused[link] = self._refused.get(link, 0) + count
+
+    async def _count(self, nodes: Iterable[str]) -> None:
         listing = await self._everywhere(
-            dict.fromkeys(nodes, f"iptables-save -c -t filter | grep 'A {CHAIN}'")
+            dict.fromkeys(nodes, f"iptables-save -c -t filter | grep 'A {CHAIN}' || true")
         )
-        return {
-            (self._names[address], node): int(packets)
-            for node, text in listing.items()
-            for packets, address in _RULE.findall(text)
-        }
+        for node, text in listing.items():
+            if node not in self._gone:
+                self._seen[node] = {
+                    (self._names[address], node): int(packets) for packets, address in _RULE.findall(text)
+                }
 
     async def _everywhere(self, scripts: Mapping[str, str]) -> dict[str, str]:
         nodes = [node for node in scripts if node not in self._gone]
