@@ -71,6 +71,7 @@ POINTS = [
     ("harness.live.container:ContainerMember.pause", 2),
     (MIDDLE, 1),
     ("harness.live.container:ContainerMember._collect", 2),
+    ("harness.live.docker:Containers.close", 1),
     ("harness.report:run_report", 1),
 ]
 
