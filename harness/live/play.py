@@ -210,11 +210,13 @@ class DockerPlay:
 
     def _node(self, container: Any) -> PlayNode:
         published = container.attrs["NetworkSettings"]["Ports"]
-        at = [
-            int(published[f"{p}/tcp"][0]["HostPort"]) if published.get(f"{p}/tcp") else 0
-            for p in (CLIENT, METRICS)
-        ]
-        return PlayNode(container.labels[NODE], container.status, self._engine.address, *at)
+
+        def at(port: int) -> int:
+            outer = published.get(f"{port}/tcp")
+            return int(outer[0]["HostPort"]) if outer else 0
+
+        name, host = container.labels[NODE], self._engine.address
+        return PlayNode(name, container.status, host, at(CLIENT), at(METRICS))
 
     def down(self, name: str) -> int:
         try:
