@@ -14,7 +14,7 @@ from checkers.columns import History
 from checkers.history import MalformedHistoryError
 from checkers.record import Record
 from checkers.result import merge
-from harness.cli.check import checker_of_model, checkers_of, model_of, workload_of
+from harness.cli.check import checker_of_model, checkers_of, model_of, workload_of, writes
 from harness.errors import UsageError
 from tests.checkers.formats.samples import Mutator, samples
 
@@ -30,7 +30,7 @@ def judged(path: Path, history: History) -> str:
     """The verdict of the checkers that ``splitbrain check`` would ask."""
     model = model_of(history)
     if model is not None:
-        names: tuple[str, ...] = (checker_of_model(model),)
+        names: tuple[str, ...] = (checker_of_model(model, writes(history)),)
     else:
         names = checkers_of(workload_of(path, path, history), history)
     options = {"budget_s": 1.0} | ({"model": model} if model else {})
