@@ -29,6 +29,7 @@ $(STAMP): requirements.lock pyproject.toml setup.py $(wildcard checkers/kernels/
 	  || { echo "cannot make a virtual environment: install your system's python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'from checkers.kernels import COMPILED; COMPILED or print("no C compiler: checkers run uncompiled, slower")'
 	@touch $@
 
 demo: $(STAMP)

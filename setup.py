@@ -15,24 +15,25 @@ extensions = [
     Extension(
         f"checkers.kernels.{types.stem}",
         [types.with_suffix(".py").as_posix()],
-        optional=True,
         extra_compile_args=["-O3"],
     )
     for types in sorted(KERNELS.glob("*.pxd"))
 ]
 
-setup(
-    ext_modules=cythonize(
-        extensions,
-        build_dir="build/kernels",
-        compiler_directives={
-            "language_level": 3,
-            "annotation_typing": False,
-            "boundscheck": False,
-            "wraparound": False,
-            "initializedcheck": False,
-            "cdivision": True,
-            "embedsignature": True,
-        },
-    )
+modules = cythonize(
+    extensions,
+    build_dir="build/kernels",
+    compiler_directives={
+        "language_level": 3,
+        "annotation_typing": False,
+        "boundscheck": False,
+        "wraparound": False,
+        "initializedcheck": False,
+        "cdivision": True,
+        "embedsignature": True,
+    },
 )
+for module in modules:
+    module.optional = True  # cythonize makes extensions of its own, which forget it
+
+setup(ext_modules=modules)

@@ -21,11 +21,19 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 
 from __future__ import annotations
 
+import os
+from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
-from checkers.kernels import pairing
 
-COMPILED: bool = not (pairing.__file__ or "").endswith(".py")
+def _compiled() -> bool:
+    """Whether every kernel is: one that is not would misread what only machine code wraps around at 64 bits."""
+    here = frozenset(os.listdir(os.path.dirname(__file__)))  # noqa: PTH120, PTH208 (pathlib costs the start-up)
+    kernels = [name.removesuffix(".pxd") for name in here if name.endswith(".pxd")]
+    return all(any(kernel + suffix in here for suffix in EXTENSION_SUFFIXES) for kernel in kernels)
+
+
+COMPILED: bool = _compiled()
 """whether the kernels are machine code; where not, checkers are right all the same, and much slower"""
 
 

@@ -16,6 +16,7 @@ import typer
 from checkers import registry
 from checkers.columns import INVOKE, NEMESIS, History
 from checkers.formats import AUTO
+from checkers.kernels import COMPILED
 from checkers.record import Record
 from checkers.result import Result, merge
 from harness.cli.common import say, say_results
@@ -137,6 +138,8 @@ def check(
     else:
         seconds = f"loaded in {loaded - started:.2f} s, checked in {ended - loaded:.2f} s"
         say(f"{path}: {operations:,} operations, checked by {', '.join(names)}; {seconds}")
+        if not COMPILED:
+            say("the checkers' inner loops are not compiled here (no C compiler at hand): the same verdicts, slower")
         say_results(verdict, results)
     return VERDICT_CODES[verdict]
 
