@@ -139,7 +139,9 @@ def check(
         seconds = f"loaded in {loaded - started:.2f} s, checked in {ended - loaded:.2f} s"
         say(f"{path}: {operations:,} operations, checked by {', '.join(names)}; {seconds}")
         if not COMPILED:
-            say("the checkers' inner loops are not compiled here (no C compiler at hand): the same verdicts, slower")
+            say(
+                "the checkers' inner loops are not compiled here (no C compiler at hand): the same verdicts, slower"
+            )
         say_results(verdict, results)
     return VERDICT_CODES[verdict]
 
