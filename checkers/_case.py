@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from checkers._register_search import INITIAL, NONE, Act
+from checkers._acts import INITIAL, NONE, Act
 from checkers._shrink import Item
 from checkers._tell import Operation, told_operation
 from checkers.engines import CRASHED

@@ -10,18 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from checkers import table
+from checkers import search, table
+from checkers._acts import NONE, cut
 from checkers._budget import Budget, BudgetExceededError, effort
 from checkers._case import Case, conflict_of
 from checkers._reasons import reason_of
-from checkers._register_search import INITIAL, NONE, cut
 from checkers._shrink import Item, paths, shrink
-from checkers._state_search import Deed
-from checkers._state_search import search as state_search
 from checkers._tell import Teller, told_operation, value
 from checkers.columns import Int64
 from checkers.engines import INVALID, UNKNOWN, Engine
-from checkers.models import INCONSISTENT, Model, Role, thaw
+from checkers.models import Model, Role, thaw
 from checkers.objects import Objects
 from checkers.result import Anomaly
 
@@ -93,7 +91,7 @@ def _register_anomaly(case: Case, engine: Engine, position: int) -> Anomaly:
             "window": [indexes[0], indexes[-1]],
             "op": case.operation(culprit).ended().index,
             "first_impossible": case.operation(last).ended().index,
-            "states": _states(case, engine, core, position),
+            "states": _states(case, engine, position),
             "impossible": _impossible(case, engine, culprit, budget),
             "final_paths": [[case.operation(number).invoke.index for number in path] for path in paths(core)],
         },
@@ -118,41 +116,10 @@ def _culprit(core: Sequence[Item], last: int) -> int:
     return max(ends)[1] if ends else last
 
 
-def _states(case: Case, engine: Engine, core: Sequence[Item], position: int) -> list[Any]:
-    """The values the register may have held before the impossible completion; if that takes long, in the
-    core.
-    """
-    if engine.states is not None:
-        return [
-            thaw(case.registers.value(code)) for code in engine.states(case.objects, case.model, position)
-        ]
-    known = np.flatnonzero(case.begin <= position).tolist()
-    every = [(n, act) for n in known if (act := cut(case.act(n), position)) is not None]
-    for items in (every, core):
-        if len(items) > STATES_EFFORT:
-            continue
-        deeds = [
-            Deed("read" if act.put == NONE else "change", (act.need, act.put), None, act.begin, act.end)
-            for _, act in items
-        ]
-        try:
-            return [
-                case.value(state) for state in sorted(state_search(_ACTS, deeds, effort(STATES_EFFORT))[1])
-            ]
-        except BudgetExceededError:
-            pass
-    return []
-
-
-def _step(state: Any, f: str, invoked: Any, completed: Any, known: bool) -> Any:
-    del f, completed, known
-    need, put = invoked
-    if need not in (NONE, state):
-        return INCONSISTENT
-    return state if put == NONE else put
-
-
-_ACTS = Model("acts", INITIAL, _step, frozenset({"read"}))
+def _states(case: Case, engine: Engine, position: int) -> list[Any]:
+    """The values the register may have held before the impossible completion."""
+    codes = (engine.states or search.states)(case.objects, case.model, position)
+    return [thaw(case.registers.value(code)) for code in codes]
 
 
 def _impossible(case: Case, engine: Engine, culprit: int, budget: Budget) -> list[int]:

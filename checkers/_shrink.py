@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from checkers._acts import INITIAL, NONE, Act, Judge
 from checkers._budget import Budget, BudgetExceededError
-from checkers._register_search import INITIAL, NONE, Act, search
 
 TESTS_MAX = 400
 """searches that one shrinking may do"""
@@ -31,11 +31,12 @@ def shrink(items: Sequence[Item], budget: Budget) -> list[Item]:
     order.
     """
     left = list(items)
+    judge = Judge(budget)
     for tests, (smaller, accept) in enumerate(_Candidates(left)):
         if tests == TESTS_MAX:
             break
         try:
-            impossible = search([act for _, act in smaller], budget) is not None
+            impossible = judge.impossible([act for _, act in smaller])
         except BudgetExceededError:
             break
         if impossible:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from checkers.engines import DECLINED, UNKNOWN, Decisions, Engine, Objects, unde
 from checkers.kernels import search, view
 from checkers.models import Model, Role
 
+IDLE_MAX = 100_000
+"""operations of a key whose search is kept for the next, with its memory"""
 EXPLAIN_EFFORT = 3_000_000
 """configurations to explore for the first impossible completion: counted, so that it is the same everywhere"""
 
@@ -28,13 +31,18 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     for key in _strangers(objects):
         status[key] = DECLINED
         why[key] = "some of its operations are no reads, writes or compare-and-sets of one register"
-    found = _loaded(objects, budget)
+    with _loaded(objects, budget) as found:
+        _decide(found, objects, view(status), view(position), why)
+    return decisions
+
+
+def _decide(found: search.Search, objects: Objects, status: Any, position: Any, why: dict[int, str]) -> None:
     registers = objects.registers
     arguments = _flat(objects.start), _flat(registers.need), _flat(registers.put), registers.initial
     key = 0
     while key < objects.keys:
         try:
-            found.decide(key, *arguments, view(status), view(position))
+            found.decide(key, *arguments, status, position)
         except BudgetExceededError as e:
             key = found.current
             position[key] = found.proved
@@ -42,7 +50,6 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
             key += 1
         else:
             break
-    return decisions
 
 
 def first(objects: Objects, model: Model, position: int) -> int:
@@ -61,27 +68,45 @@ def states(objects: Objects, model: Model, position: int) -> Sequence[int]:
 
 
 def _impossible(objects: Objects, position: int) -> tuple[int, list[int]]:
-    found = _loaded(objects, effort(EXPLAIN_EFFORT))
     registers = objects.registers
     count = int(np.searchsorted(objects.begin, position))
-    values = found.number(0, 0, count, _flat(registers.need), _flat(registers.put), registers.initial)
-    try:
-        at = found.first_impossible(0, count, values, EXPLAIN_EFFORT)
-    except BudgetExceededError:
-        return position, []
-    codes = np.zeros(values, np.int64)
-    if at > position:  # the effort ended
-        return position, []
-    return at, sorted(codes[: found.states_before(view(codes))].tolist())
+    with _loaded(objects, effort(EXPLAIN_EFFORT)) as found:
+        values = found.number(0, 0, count, _flat(registers.need), _flat(registers.put), registers.initial)
+        try:
+            at = found.first_impossible(0, count, values, EXPLAIN_EFFORT)
+        except BudgetExceededError:
+            return position, []
+        codes = np.zeros(values, np.int64)
+        if at > position:  # the effort ended
+            return position, []
+        return at, sorted(codes[: found.states_before(view(codes))].tolist())
 
 
-def _loaded(objects: Objects, budget: Budget) -> search.Search:
+_idle: list[search.Search] = []
+"""a search that has ended, to be used again: making one takes longer than judging a small history"""
+
+
+@contextmanager
+def _loaded(objects: Objects, budget: Budget) -> Iterator[search.Search]:
     purse = Purse(budget, objects.keys)
-    found = search.Search(purse.look)
+    if _idle:
+        found = _idle.pop()
+        found.again(purse.look)
+    else:
+        found = search.Search(purse.look)
     purse.search = found
     longest = int(np.diff(objects.start).max(initial=1))
     found.load(_flat(objects.begin), _flat(objects.end), objects.registers.size, longest)
-    return found
+    yield found
+    if longest < IDLE_MAX and not _idle:
+        found.again(_unasked)
+        _idle.append(found)
+
+
+def _unasked(explored: int, held: int) -> int:
+    """Of an idle search."""
+    del explored, held
+    return 1
 
 
 def _flat(array: Int64) -> Any:

@@ -28,6 +28,8 @@ cdef class Pending:
     @cython.locals(size=number_t, grown=number_t, value=number_t, slot=number_t)
     cpdef reset(self, number_t values, bint exact)
 
+    cpdef again(self, look)
+
     @cython.locals(before=number_t, size=number_t, value=number_t)
     cpdef more_values(self, number_t values)
 

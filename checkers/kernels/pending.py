@@ -167,6 +167,13 @@ class Pending:
         self.now[2] = 0
         self.count = 1
 
+    def again(self, look: Callable[[int, int], int]) -> None:
+        """For another batch of keys, as if it were new."""
+        self.look = look
+        self.fuel = look(0, 0)
+        self.explored = 0
+        self.limit = UNBOUNDED
+
     def more_values(self, values: int) -> None:
         """Room for more values, where nothing is foreseen."""
         before = self.values + 1

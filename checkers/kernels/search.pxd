@@ -19,12 +19,12 @@ cdef class Search(Moves):
     @cython.locals(soonest=number_t, value=number_t, j=number_t, need=number_t, put=number_t, end=number_t)
     cdef foresee(self, number_t first, number_t last)
 
-    @cython.locals(keys=number_t, first=number_t, last=number_t, values=number_t, found=number_t)
+    @cython.locals(keys=number_t, first=number_t, last=number_t, values=number_t)
     cpdef decide(self, number_t key, const number_t[::1] start, const number_t[::1] need, const number_t[::1] put,
         number_t initial, unsigned char[::1] status, number_t[::1] position)
 
-    @cython.locals(crashed=bint, i=number_t, some=number_t, found=number_t, decided=bint, attempt=number_t)
-    cdef number_t settle(self, number_t first, number_t last, number_t values) except -2
+    @cython.locals(crashed=bint, i=number_t, some=number_t, attempt=number_t)
+    cpdef bint settle(self, number_t first, number_t last, number_t values) except -1
 
     @cython.locals(width=number_t, thrift=bint, endless=bint)
     cdef bint attempt(self, number_t first, number_t last, number_t values, number_t which, number_t effort) except -1

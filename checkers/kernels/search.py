@@ -139,39 +139,29 @@ class Search(Moves):
                 first = start[key]
                 last = start[key + 1]
                 values = self.number(key, first, last, need, put, initial)
-                found = self.settle(first, last, values)
-                if found == NONE:
+                if self.settle(first, last, values):
                     status[key] = VALID
                 else:
                     status[key] = INVALID
-                    position[key] = found
+                    position[key] = self.first_impossible(first, last, values, 80_000 + 800 * (last - first))
             key += 1
 
-    def settle(self, first: int, last: int, values: int) -> int:
-        """The first completion at which a key's operations are impossible, or one after that; NONE: there is none."""
+    def settle(self, first: int, last: int, values: int) -> bool:
+        """Whether a key's operations have an order."""
         crashed = False
         for i in range(first, last):
             if self.end[i] == CRASHED:
                 crashed = True
                 break
         some = 20_000 + 200 * (last - first)
-        found = NONE
-        decided = False
         if crashed:
             for attempt in range(ATTEMPTS):
-                decided = self.attempt(first, last, values, attempt, some)
-                if decided:
-                    found = self.verdict
-                    break
+                if self.attempt(first, last, values, attempt, some):
+                    return self.verdict == NONE
         elif self.attempt(first, last, values, NARROW, UNBOUNDED):
-            decided = True
-            found = self.verdict
-        if not decided:
-            self.attempt(first, last, values, FULL, UNBOUNDED)
-            found = self.verdict
-        if found != NONE:
-            found = self.first_impossible(first, last, values, 4 * some)
-        return found
+            return self.verdict == NONE
+        self.attempt(first, last, values, FULL, UNBOUNDED)
+        return self.verdict == NONE
 
     def attempt(self, first: int, last: int, values: int, which: int, effort: int) -> bool:
         """Whether an attempt decided the key; ``verdict`` is then where it is impossible, or NONE."""

@@ -8,9 +8,9 @@ from random import Random  # noqa: TID251 - seeded, and it decides only which hi
 import numpy as np
 import pytest
 
-from checkers import _register_search, zones
-from checkers._budget import Budget, effort
-from checkers._register_search import NONE
+from checkers import zones
+from checkers._acts import NONE, Act, cut
+from checkers._budget import effort
 from checkers._shrink import _without_need, _without_put
 from checkers.columns import columnar
 from checkers.engines import CRASHED, DECLINED, INVALID, VALID
@@ -19,6 +19,7 @@ from checkers.kernels import zones as kernel
 from checkers.linearizability import check
 from checkers.models import CAS_REGISTER, MODELS
 from checkers.objects import grouped
+from tests.checkers.acts import first_refuted, impossible
 from tests.checkers.test_linearizability import history, intervals, register_acts, simulated
 from tests.checkers.twins import linearizable
 from tests.kernels import uncompiled
@@ -176,7 +177,7 @@ def assert_core_suffices(steps, numbers, position):
     """It is impossible alone, and every value in it that is needed has all its writers there."""
     ordered = sorted((s for s in steps if s[0] != "read" or s[4] is not None), key=lambda s: s[3])
     assert not linearizable(known_at([ordered[n] for n in numbers], position)), (steps, numbers)
-    acts = [act and _register_search.cut(act, position) for act in register_acts(ordered)]
+    acts = [act and cut(act, position) for act in register_acts(ordered)]
     needed = {acts[n].need for n in numbers if acts[n]} - {NONE}
     sources = {n for n, act in enumerate(acts) if act and act.put in needed and act.put != act.need}
     assert sources <= set(numbers), (steps, numbers)
@@ -189,7 +190,7 @@ def test_agrees_with_the_search_on_long_histories_and_names_what_matters(seed):
     for _ in range(40):
         steps = simulated(random, 60, random.randint(2, 8), values=100_000, lies=random.choice([0, 1, 1, 4]))
         result = check(ops_of(steps), engine="zones")
-        position = _register_search.first_impossible(register_acts(steps), Budget(20, 500))
+        position = first_refuted(register_acts(steps))
         assert result.verdict == ("valid" if position is None else "invalid"), steps
         verdicts.append(result.verdict)
         if position is not None:
@@ -210,7 +211,7 @@ def assert_minimal(ops, anomaly):
     registers = objects.registers
     codes = {registers.initial: 0, NONE: NONE}
     items = [
-        (n, _register_search.Act(*(codes.setdefault(c, len(codes) - 1) for c in pair), begin, end))
+        (n, Act(*(codes.setdefault(c, len(codes) - 1) for c in pair), begin, end))
         for n, (pair, begin, end) in enumerate(
             zip(
                 zip(registers.need.tolist(), registers.put.tolist(), strict=True),
@@ -222,13 +223,13 @@ def assert_minimal(ops, anomaly):
     ]
     written = {act.put for _, act in items} | {0}
     items = [(n, act if act.need in written else act._replace(need=NONE)) for n, act in items]
-    assert _register_search.search([act for _, act in items], BUDGET) is not None or len(items) == 1
+    assert impossible([act for _, act in items]) or len(items) == 1
     for place in range(len(items)):
         for weaken in (_without_need, _without_put):
             weaker = weaken(items, place)
             if weaker == []:
                 rest = [act for _, act in items[:place] + items[place + 1 :]]
-                assert _register_search.search(rest, BUDGET) is None, (named, place)
+                assert not impossible(rest), (named, place)
 
 
 FAMILIES = {
