@@ -23,6 +23,8 @@ from typing import Any
 import docker
 import docker.errors
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's folder is its path, and has a checkers.py
+
 from harness.live.cluster import LiveCluster
 from harness.live.docker import opened
 from harness.live.drive import capabilities, run

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.live.data import LocalData
 from harness.live.doorway import Doorway
 from harness.live.engine import TROUBLE, one_line
 from harness.live.errors import StartError
@@ -54,7 +55,7 @@ class Place(Protocol):
         ...
 
 
-class ContainerMember:
+class ContainerMember(LocalData):
     """A node's place (harness/live/member.py)."""
 
     def __init__(self, name: str, folder: Path, place: Place, on_line: OnLine, on_exit: OnExit) -> None:
@@ -161,6 +162,11 @@ class ContainerMember:
         except TROUBLE:  # it is ending
             return False
         return self.container is not None and bool(self.container.attrs["State"]["Paused"])
+
+    async def limit_memory(self, headroom_kb: int | None) -> None:
+        raise RemoteError(
+            f"{self.name}: a container's memory is not limited while it runs ({headroom_kb} KB)"
+        )
 
     def last_words(self) -> str:
         return last_reason(self.folder / "stderr.log")

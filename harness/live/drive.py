@@ -48,8 +48,8 @@ def capabilities(spec: RunSpec) -> frozenset[str]:
         return foreign.faults if machines.able() else foreign.faults - {"partition"}
     faults = {"partition", "link", "kill", "pause"}
     if spec.env == "process":
-        faults |= {"resource"} if spec.bin is not None else {"resource", "disk"}
-    return frozenset(faults | {"clock", "power-loss"} if spec.bin is None else faults)
+        faults.add("resource")
+    return frozenset(faults | {"clock", "power-loss", "disk"} if spec.bin is None else faults)
 
 
 def check(spec: RunSpec) -> None:

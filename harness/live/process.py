@@ -9,25 +9,21 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO
 
 import msgspec
 
 import nodes
+from harness.live.data import LocalData
 from harness.live.errors import StartError
-from harness.live.faults import disk
 from harness.live.faults.resources import limit_own_memory
 from harness.live.keeper import Keeper, state
 from harness.live.member import OnExit, OnLine, last_line
-from harness.live.remote.local import LocalRemote
 from harness.spec import RunSpec
-from nemeses.port import Damage
 from nodes.channel import Channel
 
-T = TypeVar("T")
 PR_SET_PDEATHSIG = 1
 SETTLE_S = 0.001
 PACKAGES = str(Path(nodes.__file__).absolute().parent.parent)
@@ -67,7 +63,7 @@ def own_arguments(spec: RunSpec) -> list[str]:
     return arguments
 
 
-class ProcessMember:
+class ProcessMember(LocalData):
     """One node in a session and process group of its own: its life. How it is spoken to is its kind's.
 
     A kind says the command and the process' pipes, and opens a channel once the process runs.
@@ -152,22 +148,6 @@ class ProcessMember:
 
     def last_words(self) -> str:
         return last_line(self.folder / "stderr.log")
-
-    async def damage(self, damage: Damage) -> int:
-        return await asyncio.to_thread(self._on_disk, disk.damage, damage)
-
-    async def mend(self) -> None:
-        await asyncio.to_thread(self._on_disk, disk.mend)
-
-    async def keep(self) -> None:
-        await asyncio.to_thread(self._on_disk, disk.forget)
-
-    def _on_disk(self, act: Callable[..., T], *arguments: Any) -> T:
-        remote = LocalRemote(self.name)
-        try:
-            return act(remote, str(self.folder / "data"), *arguments)
-        finally:
-            remote.close()
 
     async def limit_memory(self, headroom_kb: int | None) -> None:
         if self.up:

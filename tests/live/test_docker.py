@@ -112,6 +112,17 @@ def test_kill_pause_clock_and_power_loss_are_valid_and_bite(engine: Any, tmp_pat
     assert nothing_left(engine)
 
 
+def test_a_slow_and_a_full_disk_are_valid_and_bite(engine: Any, tmp_path: Path) -> None:
+    faults = [
+        fault(500, 1800, "disk:slow", ("n0", "n1"), delay_us=50_000),
+        fault(2200, 3400, "disk:full", ("n2",)),
+        fault(4800, 5800, "disk:failed-sync", ("n3",)),
+    ]
+    outcome = contained(tmp_path / "run", faults, time_limit=7.5)
+    assert bites(outcome) == {"disk": (3, 3)}
+    assert nothing_left(engine)
+
+
 def test_where_namespaces_cannot_be_entered_proxies_on_this_machine_do_it_all(
     engine: Any, tmp_path: Path
 ) -> None:
