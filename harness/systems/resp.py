@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from harness.systems.port import UnknownError
 from harness.systems.streams import Connections
 
 
@@ -20,29 +21,35 @@ class Resp:
 
     async def command(self, *words: str | int) -> Any:
         """One command's reply: bytes, int, None or a list of these."""
-        return (await self.pipeline([words]))[0]
+        return _sound(await self._exchange([words]))[0]
 
     async def atomic(self, commands: list[tuple[str | int, ...]]) -> list[Any]:
-        """Commands that are executed as one, and their replies. Raises the first error among them."""
-        replies = await self.pipeline([("MULTI",), *commands, ("EXEC",)])
-        found: list[Any] = replies[-1]
-        for reply in found:
-            if isinstance(reply, RespError):
-                raise reply
-        return found
+        """Commands that are executed as one, and their replies. Raises the first error among them.
 
-    async def pipeline(self, commands: list[tuple[str | int, ...]]) -> list[Any]:
-        """Commands one after the other in one go. Raises the first error there was, when all replies are read."""
+        Where the transaction was not begun, its commands may have been executed one by one: UnknownError.
+        """
+        replies = await self._exchange([("MULTI",), *commands, ("EXEC",)])
+        if isinstance(replies[0], RespError):
+            raise UnknownError(f"no transaction was begun: {replies[0]}")
+        found: list[Any] = _sound(replies)[-1]
+        return _sound(found)
+
+    async def _exchange(self, commands: list[tuple[str | int, ...]]) -> list[Any]:
+        """Commands one after the other in one go, and their replies, errors among them."""
         async with self._connections.one() as (reader, writer):
             writer.write(b"".join(map(encode, commands)))
-            replies = [await _reply(reader) for _ in commands]
-        for reply in replies:
-            if isinstance(reply, RespError):
-                raise reply
-        return replies
+            return [await _reply(reader) for _ in commands]
 
     def close(self) -> None:
         self._connections.close()
+
+
+def _sound(replies: list[Any]) -> list[Any]:
+    """The replies, when there is no error among them; raises the first."""
+    for reply in replies:
+        if isinstance(reply, RespError):
+            raise reply
+    return replies
 
 
 def encode(words: tuple[str | int, ...]) -> bytes:

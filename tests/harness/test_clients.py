@@ -61,6 +61,12 @@ def test_an_error_inside_a_transaction_of_redis_is_raised() -> None:
         against(replies, lambda port: Resp(HOST, port).atomic([("A",), ("B",)]))
 
 
+def test_commands_outside_the_transaction_that_was_not_begun_may_have_been_executed() -> None:
+    replies = b"-LOADING it\r\n+OK\r\n-ERR EXEC without MULTI\r\n"
+    with pytest.raises(UnknownError, match="LOADING"):
+        against(replies, lambda port: Resp(HOST, port).atomic([("A",)]))
+
+
 @pytest.mark.parametrize(
     "head",
     [
