@@ -97,3 +97,12 @@ def drive_of(spec: RunSpec) -> Drive:
     from harness.live import drive  # noqa: PLC0415
 
     return drive
+
+
+def one_clock(spec: RunSpec) -> bool:
+    """Whether all nodes' traces have their times from one clock, and so are in the order in which things happened."""
+    if spec.env != "ssh":
+        return True
+    from harness.live.ssh import one_clock as of_hosts  # noqa: PLC0415
+
+    return of_hosts(spec)

@@ -25,7 +25,14 @@ from checkers.well_formed import WellFormed
 from harness import leaders
 from harness.audit import Attempts, Outcomes, Tally, uncovered, unhealed, unseen, vacuous
 from harness.caller import Caller
-from harness.environment import Cluster, Observer, capabilities, check_environment, drive_of
+from harness.environment import (
+    Cluster,
+    Observer,
+    capabilities,
+    check_environment,
+    drive_of,
+    one_clock,
+)
 from harness.errors import HarnessError, UsageError, nearest, one_line
 from harness.interpreter import Interpreter
 from harness.ledger import Ledger
@@ -367,6 +374,7 @@ def _checker_options(planned: Plan) -> dict[str, Any]:
         "concurrency": spec.clients(),
         "workload": spec.workload,
         "settle_s": min(SETTLE_S, spec.quiet),
+        "one_clock": one_clock(spec),
         "answers": not is_own(spec) or not SYSTEMS[spec.system].sessions,
         **planned.workload.judging,
         **spec.options.get("checker", {}),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-EnvName = Literal["sim", "process", "docker"]
+EnvName = Literal["sim", "process", "docker", "ssh"]
 Transport = Literal["stdio", "tcp"]
 
 SECOND = 1_000_000_000
@@ -50,6 +50,8 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     env: EnvName = "sim"
     transport: Transport = "stdio"
     """how nodes that are processes reach each other: through the harness's pipes, or by links of their own"""
+    hosts: str | None = None
+    """of env ssh: the file that lists them"""
     options: dict[str, Any] = {}
     overrides: dict[str, dict[int, int]] = {}
     """decisions to impose on a replay: stream name -> number of the draw -> its 64 bits"""

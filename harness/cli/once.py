@@ -35,10 +35,13 @@ def once(
     nodes: Annotated[int, typer.Option(help="Members of the cluster.")] = 5,
     time_limit: Annotated[float, typer.Option(help="Seconds of the main phase.", metavar="S")] = 10.0,
     seed: Annotated[int | None, typer.Option(help="The number the plan follows from; random.")] = None,
-    env: Annotated[str, typer.Option(help="sim, process or docker.")] = "sim",
+    env: Annotated[str, typer.Option(help="sim, process, docker or ssh.")] = "sim",
     transport: Annotated[
         str, typer.Option(help="How processes reach each other: stdio (through the harness) or tcp.")
     ] = "stdio",
+    hosts: Annotated[
+        Path | None, typer.Option(help="Of env ssh: the file that lists its hosts.", metavar="FILE")
+    ] = None,
     schedule: Annotated[
         Path | None, typer.Option(help="Play the faults of this file.", metavar="FILE")
     ] = None,
@@ -76,6 +79,7 @@ def once(
         "seed": secrets.randbelow(1 << 32) if seed is None else seed,
         "env": env,
         "transport": transport,
+        "hosts": None if hosts is None else str(hosts.absolute()),
         "bug": bug,
         "bin": binary,
         "args": arg or [],

@@ -1,4 +1,4 @@
-"""Real worlds: nodes as processes or containers, the harness in or around the network between them.
+"""Real worlds: nodes as processes, in containers or on hosts, the harness in or around the network between them.
 
 | module | what |
 |---|---|
@@ -7,6 +7,11 @@
 | `member`, `process`, `tcp`, `container` | one node's place: how it is started, killed, paused, spoken to |
 | `doorway` | the connection to a node's door for clients |
 | `docker` | the environment of containers: network, addresses, firewall, proxies |
+| `ssh` | the environment of hosts over SSH: who they are, what they can do |
+| `host`, `hostmember` | one host for one run; one node on it |
+| `warden`, `news` | what runs on a host beside its node, and what it tells |
+| `tunnel` | a connection through SSH as a socket |
+| `packages` | what a machine needs to run our nodes |
 | `engine` | the container engine: which one, labels, sweeps |
 | `image` | the image of a node in a container |
 | `wires` | cuts, rules and counts of directed links, whoever carries their frames |

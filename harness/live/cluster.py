@@ -343,7 +343,7 @@ class LiveCluster:
             lost = lose_power(seat.member.folder / "data", self._power[node])
             seat.lost_bytes += lost
             self._note(node, "power_lost", {"lost_bytes": lost})
-        elif seat.killing:
+        elif seat.killing or status is None:  # None: its machine is lost, which is not its own doing
             self._note(node, "killed", {"exit_status": status})
         else:
             why = f"exited with status {status}: {seat.member.last_words()}".rstrip(": ")

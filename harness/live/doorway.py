@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from nodes.channel import Channel
 
@@ -18,14 +19,18 @@ class Doorway:
     def __init__(self, on_line: Callable[[bytes], None], alive: Callable[[], bool]) -> None:
         self._on_line = on_line
         self._alive = alive
-        self._address = ("", 0)
+        self._dial: Callable[[], socket.socket]
         self._socket: socket.socket | None = None
         self._channel: Channel | None = None
         self._redialling: asyncio.Task[None] | None = None
 
     def open(self, address: tuple[str, int]) -> None:
         """Connect; where that fails, again and again."""
-        self._address = address
+        self.open_by(partial(dialled, address))
+
+    def open_by(self, dial: Callable[[], socket.socket]) -> None:
+        """``open``, by other means: ``dial`` raises OSError."""
+        self._dial = dial
         try:
             self._connect()
         except OSError:
@@ -47,8 +52,7 @@ class Doorway:
         self._hang_up()
 
     def _connect(self) -> None:
-        self._socket = socket.create_connection(self._address, timeout=1)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = self._dial()
         fd = self._socket.fileno()
         self._channel = Channel(fd, fd, self._on_line, self._hung_up, lambda: None)
 
@@ -70,3 +74,10 @@ class Doorway:
             await asyncio.sleep(REDIAL_S)
             with suppress(OSError):
                 self._connect()
+
+
+def dialled(address: tuple[str, int]) -> socket.socket:
+    """A connection whose small messages leave at once. Raises OSError."""
+    made = socket.create_connection(address, timeout=1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made

@@ -46,6 +46,10 @@ def capabilities(spec: RunSpec) -> frozenset[str]:
     foreign = adapter(spec)
     if foreign is not None:
         return foreign.faults if machines.able() else foreign.faults - {"partition"}
+    if spec.env == "ssh":
+        from harness.live.ssh import capabilities as of_hosts  # noqa: PLC0415  they are asked
+
+        return of_hosts(spec)
     faults = {"partition", "link", "kill", "pause"}
     if spec.env == "process":
         faults.add("resource")
@@ -58,6 +62,10 @@ def check(spec: RunSpec) -> None:
         from harness.live.docker import check as check_docker  # noqa: PLC0415
 
         check_docker(spec)
+    elif spec.env == "ssh":
+        from harness.live.ssh import check as check_ssh  # noqa: PLC0415
+
+        check_ssh(spec)
     elif spec.bin is not None:
         find_binary(spec.bin)
     foreign = adapter(spec)
@@ -120,6 +128,16 @@ async def open_cluster(
         async with opened(spec, folder, streams, between=links_are_shaped(spec, folder)) as place:
             cluster = LiveCluster(
                 spec, folder, streams, capabilities(spec), place.member, hear, place.proxies, place.firewall
+            )
+            async with _closing(cluster):
+                yield cluster
+        return
+    if spec.env == "ssh":
+        from harness.live.ssh import opened as hosts_opened  # noqa: PLC0415
+
+        async with hosts_opened(spec, folder, streams) as hosts:
+            cluster = LiveCluster(
+                spec, folder, streams, capabilities(spec), hosts.member, hear, None, hosts.firewall
             )
             async with _closing(cluster):
                 yield cluster

@@ -2,7 +2,7 @@
 
     hosts:
       - {name: n0, host: 10.0.0.11}
-      - {name: n1, host: 10.0.0.12, port: 2222, user: admin, address: 192.168.7.12}
+      - {name: n1, host: 10.0.0.12, port: 2222, user: admin, address: 192.168.7.12, sudo: true}
     defaults: {user: root, key: ~/.ssh/id_ed25519, known_hosts: ~/.ssh/known_hosts, sudo: false}
     jump: {host: bastion, user: me, key: ~/.ssh/id_ed25519}
 
@@ -36,13 +36,23 @@ class Access(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Host(Access, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``address`` is what other nodes call it by (``host`` if not said); ``folder`` is ours there.
 
-    ``sudo``: scripts run as root, through ``sudo -n``.
+    ``sudo``: scripts run as root, through ``sudo -n``. Its node listens on ``bind``, for its peers on
+    ``peer_port``; for clients on a port that the harness reaches through the SSH connection, or, ``direct``, by
+    dialling ``address``.
     """
 
     name: str
     address: str = ""
+    bind: str = "0.0.0.0"  # noqa: S104 (peers are on other machines, and prove who they are)
+    peer_port: Port = 7100
+    direct: bool = False
     folder: str = "/tmp/splitbrain"  # noqa: S108 (a folder per run is made in it, by a name of its own)
     sudo: bool = False
+
+    @property
+    def at(self) -> str:
+        """What peers dial."""
+        return self.address or self.host
 
 
 class Hosts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,13 +6,16 @@ for a while, for machines are rebooted. Commands are not, unless they are repeat
 
 from __future__ import annotations
 
+import logging
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import paramiko
+from paramiko.hostkeys import InvalidHostKey
 
 from harness.live.remote.hosts import Access, Host
 from harness.live.remote.port import SECONDS, Done, RemoteError
@@ -22,6 +25,14 @@ CONNECT_S = 10.0
 TRIES = 3
 PAUSE_S = 0.5
 CHUNK = 1 << 16
+FORWARDING_REFUSED = 1
+"""RFC 4254, 5.1: SSH_OPEN_ADMINISTRATIVELY_PROHIBITED"""
+KEEPALIVE_S = 2
+SILENCE_MS = 10_000
+"""that the far end's kernel may keep, from which on a connection counts as lost"""
+
+# what goes wrong is raised, and told by whoever knows what was tried; paramiko would print it besides
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 TRANSIENT = (socket.timeout, TimeoutError, ConnectionError, EOFError)
 """what may be different a moment later; a wrong key or an unknown host never is"""
@@ -55,6 +66,7 @@ class SshRemote:
         self.host = host
         self._jump = jump
         self._clients: list[paramiko.SSHClient] = []
+        self._connecting = threading.Lock()
         self._shell = Shell(host.name, self._connect)
 
     def run(self, script: str, *, timeout_s: float = SECONDS, repeatable: bool = False) -> Done:
@@ -73,9 +85,37 @@ class SshRemote:
     def get(self, source: str, target: Path) -> None:
         self._files(lambda files: files.get(source, str(target)), f"read {source}")
 
+    def session(self, command: str) -> paramiko.Channel:
+        """A command of its own, with its standard streams; errors go to nowhere. Raises RemoteError."""
+        try:
+            channel = self._transport().open_session(timeout=CONNECT_S)
+            channel.exec_command(command)
+        except (paramiko.SSHException, OSError, EOFError) as e:
+            raise RemoteError(f"{self.name}: no session on {self.host.host}: {_words(e)}") from e
+        return channel
+
+    def dial(self, address: tuple[str, int]) -> paramiko.Channel:
+        """A connection that the host makes for us, to ``address`` as it sees it. Raises RemoteError."""
+        try:
+            return self._transport().open_channel(
+                "direct-tcpip", address, ("127.0.0.1", 0), timeout=CONNECT_S
+            )
+        except paramiko.ChannelException as e:
+            if e.code == FORWARDING_REFUSED:
+                hint = "expected AllowTcpForwarding in its sshd_config, or direct: true in the hosts file"
+                raise RemoteError(f"{self.name}: {self.host.host} forwards no connections; {hint}") from e
+            raise RemoteError(
+                f"{self.name}: {address[0]}:{address[1]} on {self.host.host}: {_words(e)}"
+            ) from e
+        except (paramiko.SSHException, OSError, EOFError) as e:
+            raise RemoteError(
+                f"{self.name}: {address[0]}:{address[1]} on {self.host.host}: {_words(e)}"
+            ) from e
+
     def close(self) -> None:
         self._shell.close()
-        self._hang_up()
+        with self._connecting:
+            self._hang_up()
 
     def _hang_up(self) -> None:
         for client in reversed(self._clients):
@@ -102,20 +142,22 @@ class SshRemote:
 
     def _transport(self) -> paramiko.Transport:
         """The connection, made anew when it was lost."""
-        transport = self._clients[-1].get_transport() if self._clients else None
-        if transport is None or not transport.is_active():
-            self._hang_up()
-            self._open()
-            transport = self._clients[-1].get_transport()
-            assert transport is not None
-        return transport
+        with self._connecting:
+            transport = self._clients[-1].get_transport() if self._clients else None
+            if transport is None or not transport.is_active():
+                self._hang_up()
+                self._open()
+                transport = self._clients[-1].get_transport()
+                assert transport is not None
+            return transport
 
     def _open(self) -> None:
         for attempt in range(TRIES):
             try:
                 self._open_once()
-            except RemoteError:
-                raise
+            except RemoteError as e:
+                self._hang_up()
+                raise RemoteError(f"{self.name}: {e}") from e
             except TRANSIENT as e:
                 self._hang_up()
                 if attempt + 1 == TRIES:
@@ -152,7 +194,7 @@ def connected(access: Access, through: paramiko.Channel | None) -> paramiko.SSHC
     key = str(Path(access.key).expanduser()) if access.key else None
     try:
         client.load_host_keys(str(known))
-    except (OSError, paramiko.SSHException) as e:
+    except (OSError, paramiko.SSHException, InvalidHostKey) as e:
         raise RemoteError(f"{where}: known_hosts {access.known_hosts}: {_words(e)}") from e
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
@@ -182,6 +224,13 @@ def connected(access: Access, through: paramiko.Channel | None) -> paramiko.SSHC
     except BaseException:
         client.close()
         raise
+    transport = client.get_transport()
+    assert transport is not None
+    transport.set_keepalive(KEEPALIVE_S)
+    if isinstance(transport.sock, socket.socket):
+        with suppress(OSError):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_MS)
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
 
 
