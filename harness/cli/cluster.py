@@ -132,9 +132,20 @@ def image(
     return 0
 
 
-def sweep() -> int:
+def sweep(
+    hosts: Annotated[
+        Path | None, typer.Option(help="On the hosts of this file, over SSH.", metavar="FILE")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --hosts: whatever run there is, of whichever harness.")
+    ] = False,
+) -> int:
     from harness.live import engine  # noqa: PLC0415
 
+    if hosts is not None:
+        return sweep_over_ssh(hosts, force=force)
+    if force:
+        raise UsageError("cluster sweep: --force goes with --hosts FILE")
     files = engine.sweep_files()
     host = engine.Engine()
     try:
@@ -147,6 +158,17 @@ def sweep() -> int:
         f"removed: {swept.containers} containers, {swept.networks} networks, "
         f"{swept.folders + files} temporary folders"
     )
+    return 0
+
+
+def sweep_over_ssh(path: Path, *, force: bool) -> int:
+    """Raises UsageError, when the rest is done, for the first host that could not be swept."""
+    from harness.live.ssh import sweep_hosts  # noqa: PLC0415
+
+    runs, troubles = sweep_hosts(path, force=force)
+    say(f"removed: {runs} runs from hosts")
+    if troubles:
+        raise UsageError(f"cluster sweep: {troubles[0]}")
     return 0
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -21,6 +22,7 @@ from harness.cli import main as command_line
 from harness.errors import UsageError
 from harness.live import run
 from harness.live.cluster import LiveCluster
+from harness.live.host import Lease
 from harness.live.hostmember import HostMember
 from harness.live.ssh import capabilities, sweep_hosts
 from harness.run import Outcome, check_spec, execute
@@ -345,9 +347,19 @@ def test_what_a_killed_harness_left_is_swept_and_a_living_one_is_left_alone(
         os.kill(harness.pid, signal.SIGKILL)
         harness.wait()
     assert any("-m nodes" in line for line in left(hosts))
-    assert sweep_hosts(hosts.file) == (3, [])
+    assert command_line(["cluster", "sweep", "--hosts", str(hosts.file)]) == 0
     assert nothing_left(hosts)
     assert sweep_hosts(hosts.file) == (0, [])
+
+
+def test_what_is_left_of_another_machine_s_harness_is_removed_when_asked(hosts: Hosts) -> None:
+    hosts.place(0).mkdir(exist_ok=True)
+    (hosts.place(0) / "run").mkdir()
+    lease = Lease("another", 1, "1", "/somewhere")
+    (hosts.place(0) / "run" / "lease").write_bytes(msgspec.json.encode(lease))
+    assert sweep_hosts(hosts.file) == (0, [])
+    assert command_line(["cluster", "sweep", "--hosts", str(hosts.file), "--force"]) == 0
+    assert nothing_left(hosts)
 
 
 # --- one machine, no root -------------------------------------------------------------------------------------------
