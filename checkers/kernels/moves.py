@@ -58,12 +58,15 @@ class Moves(Steps):
         word = slot >> 6
         bit = ONE << (slot & 63)
         stride = self.stride
-        if need != NONE:
-            self.find_reach(need)
         self.found = 0
         self.denied = False
         self.allowance = 0 if self.thrift else UNBOUNDED
         while True:
+            self.usable = self.classes if self.allowance else 0
+            if self.usable < self.classes:
+                self.denied = True
+            if need != NONE:
+                self.find_reach(need)
             for i in range(self.count):
                 for k in range(stride):
                     self.tmp[k] = self.now[i * stride + k]
@@ -152,7 +155,7 @@ class Moves(Steps):
         if state == self.values:
             return 0
         to = at + self.stride + 1
-        for i in range(self.pending + self.classes):
+        for i in range(self.pending + self.usable):
             after = self.change(at, i, state, False)
             if after == NONE or (after != state and not self.may_leave(to)):
                 continue
@@ -180,7 +183,7 @@ class Moves(Steps):
                 self.glimpse_now(to, self.put[slot])
                 self.emit(to)
         to = at + self.stride + 1
-        for i in range(self.pending + self.classes):
+        for i in range(self.pending + self.usable):
             after = self.change(at, i, state, False)
             if (
                 after == NONE
@@ -210,7 +213,7 @@ class Moves(Steps):
             self.step_path(depth, self.put[slot])
             self.trail(to, self.put[slot], depth, depth + 1)
         to = at + self.stride + 1
-        for i in range(self.pending + self.classes):
+        for i in range(self.pending + self.usable):
             after = self.change(at, i, value, True)
             if after == NONE or self.marked[after] != self.mark:
                 continue
@@ -226,7 +229,7 @@ class Moves(Steps):
         """In the shadow of the last write: what else may have happened after the value was there."""
         self.emit(at)
         to = at + self.stride + 1
-        for i in range(self.pending + self.classes):
+        for i in range(self.pending + self.usable):
             after = self.change(at, i, value, True)
             if after == NONE:
                 continue
@@ -252,7 +255,7 @@ class Moves(Steps):
                 slot = self.queue[i]
                 if self.kind[slot] == CAS and self.put[slot] == value and slot != self.target:
                     self.reach_from(self.need[slot])
-            for k in range(self.classes):
+            for k in range(self.usable):
                 if self.class_left[k] > 0 and self.class_put[k] == value and self.class_need[k] != NONE:
                     self.reach_from(self.class_need[k])
         return 0

@@ -17,7 +17,7 @@ cdef class Pending:
     cdef object look
     cdef public number_t fuel, explored, at, count, current, proved, limit, verdict
     cdef public bint narrowed
-    cdef number_t earlier, masks, slots, pending, classes, room, values, mark, marks, reached, stride, found, target, width, allowance, useful_until
+    cdef number_t earlier, masks, slots, pending, classes, room, values, mark, marks, reached, stride, found, target, width, allowance, usable, useful_until
     cdef bint exact, thrift, endless, denied
     cdef number_t[::1] kind, need, put, until, free, queue, class_need, class_put, class_left
     cdef number_t[::1] coming, duties, sources, next_need, head, reach, marked, visited, links, path, path_mark, keep

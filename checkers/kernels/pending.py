@@ -103,6 +103,7 @@ class Pending:
             False  # crashed operations are used only where there is no other way: not everything is tried
         )
         self.allowance = 0  # crashed operations that may be used for the completion in hand
+        self.usable = 0  # classes of crashed operations that may be used for it
         self.denied = False
         self.width = UNBOUNDED
         self.proved = NONE

@@ -97,7 +97,7 @@ class Steps(Pending):
                 and not self.tmp[at + 1 + (slot >> 6)] & (ONE << (slot & 63))
             ):
                 return True
-        for k in range(self.classes):
+        for k in range(self.usable):
             if self.class_left[k] > 0 and self.class_need[k] == NONE and self.class_put[k] == value:
                 return self.tmp[at + 1 + 2 * self.masks + k] != 0
         return False
@@ -114,7 +114,7 @@ class Steps(Pending):
                 self.tmp[word] |= bit
                 self.tmp[word + self.masks] &= ~bit
                 return True
-        for k in range(self.classes):
+        for k in range(self.usable):
             if self.class_left[k] > 0 and self.class_need[k] == NONE and self.class_put[k] == value:
                 return self.take_crashed(at, at + 1 + 2 * self.masks + k, shadow)
         return False
