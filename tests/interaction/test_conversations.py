@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nodes.bugs import BUGS
+from nodes.wal import Wal
 from tests.interaction.driver import Conversation, Script, ScriptError
 
 FILES = sorted((Path(__file__).parent / "conversations").glob("*.txt"))
@@ -40,7 +41,8 @@ def test_a_removed_guard_changes_the_conversation(script):
 
 
 def test_every_planted_bug_has_a_conversation():
-    assert {script.bug for script in BUGGY} == set(BUGS)
+    of_cores = {name for name, bug in BUGS.items() if bug.log is Wal}
+    assert {script.bug for script in BUGGY} == of_cores
 
 
 def test_there_are_enough_conversations():
