@@ -434,12 +434,15 @@ class LiveCluster:
         """Set it, or remember it for the next incarnation of a node that cannot answer."""
         seat = self._seats[node]
         seat.clock = (offset_ns, rate_ppm)
-        if seat.member.up:
+        if seat.member.up or seat.machine.fake_clock is not None:
             await self._set_clock(seat)
             self._note(node, "clock", {"offset_ns": offset_ns, "rate_ppm": rate_ppm})
 
     async def _set_clock(self, seat: _Seat) -> None:
         offset_ns, rate_ppm = seat.clock
+        if seat.machine.fake_clock is not None:
+            await seat.machine.fake_clock.set(offset_ns, rate_ppm)
+            return
         body = {"type": "splitbrain_clock", "offset_ns": offset_ns, "rate_ppm": rate_ppm}
         seat.set_reading = await self._reading(seat, body)
 
@@ -480,6 +483,8 @@ class LiveCluster:
             now = await self._reading(seat, {"type": "splitbrain_clock"})
             if now is not None:
                 seat.last_state = _error_of_clock(seat.set_reading, now)
+        elif seat.machine.fake_clock is not None:
+            seat.last_state = await seat.machine.fake_clock.error()
         state = NodeState(
             incarnation=seat.incarnation,
             up=member.up,

@@ -16,6 +16,7 @@ from harness.decode import decode
 from harness.errors import UsageError
 from harness.live import machines
 from harness.live.cluster import LiveCluster
+from harness.live.faults import faketime
 from harness.live.keeper import Keeper
 from harness.live.member import Member, OnExit, OnLine
 from harness.live.network import Latency
@@ -40,8 +41,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def capabilities(spec: RunSpec) -> frozenset[str]:
-    """The families of faults that a live environment can do. Clocks, power losses and bad disks are our own
-    nodes' doing.
+    """The families of faults that a live environment can do. Clocks, power losses and bad disks are our own nodes'
+    doing; a binary's wall clock is libfaketime's, if the run is to have such faults.
     """
     foreign = adapter(spec)
     if foreign is not None:
@@ -53,6 +54,8 @@ def capabilities(spec: RunSpec) -> frozenset[str]:
     faults = {"partition", "link", "kill", "pause"}
     if spec.env == "process":
         faults.add("resource")
+        if faketime.planned(spec):
+            faults.add("clock")
     return frozenset(faults | {"clock", "power-loss", "disk"} if spec.bin is None else faults)
 
 

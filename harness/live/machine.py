@@ -11,6 +11,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.live.duty import FULL_PERCENT, Duty
+from harness.live.faults.faketime import FakeClock
 from harness.live.member import Breakable, Member
 from nemeses.port import Damage, DiskTrouble, NodeState
 from workloads.port import CallTimeoutError
@@ -67,6 +68,12 @@ class Machine:
         """Of the pauses in force, how many are for want of a processor."""
         return int(self._seat.holds > 0 and self._held == self._seat.incarnation)
 
+    @property
+    def fake_clock(self) -> FakeClock | None:
+        """The wall clock of somebody else's node, if the harness has one for it."""
+        found = getattr(self._seat.member, "fake_clock", None)
+        return found if isinstance(found, FakeClock) else None
+
     # --- life -----------------------------------------------------------------------------------------------
 
     def starting(self) -> None:
@@ -88,6 +95,8 @@ class Machine:
 
     async def close(self) -> None:
         await self._duty.set(FULL_PERCENT)
+        if self.fake_clock is not None:
+            self.fake_clock.close()
 
     # --- disk -----------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ import msgspec
 import nodes
 from harness.live.data import LocalData
 from harness.live.errors import StartError
+from harness.live.faults.faketime import FakeClock, planned
 from harness.live.faults.resources import limit_own_memory
 from harness.live.keeper import Keeper, state
 from harness.live.member import OnExit, OnLine, last_line
@@ -205,6 +206,7 @@ class StdioMember(ProcessMember):
         self._spec = spec
         self._seed = seed
         self._own = spec.bin is None
+        self.fake_clock = FakeClock(folder) if planned(spec) else None
 
     def command(self, incarnation: int) -> list[str]:
         spec = self._spec
@@ -214,6 +216,8 @@ class StdioMember(ProcessMember):
 
     def environment(self) -> dict[str, str]:
         own = {"PYTHONPATH": PACKAGES} if self._own else {}
+        if self.fake_clock is not None:
+            own |= self.fake_clock.environment()
         return {**super().environment(), **own}
 
     def start(

@@ -1,0 +1,168 @@
+"""Wall clocks of other people's binaries, by libfaketime: an offset in a file that the library reads at each call.
+
+The file is replaced by rename, so no reading is half of one and half of another. Only the wall clock is wrong:
+CLOCK_MONOTONIC stays as it is. A rate is an offset that grows in small steps. What the node's clock shows is read
+from a child with the same library and the same file, not assumed.
+
+What the library cannot do: programs that do not ask the C library for the time (static ones, Go's) keep theirs, and
+are refused. Version 0.9.10 breaks sleeping on the monotonic clock to an absolute time (``clock_nanosleep`` gives
+EINVAL, so ``time.sleep`` of Python 3.11 and later raises): a node that sleeps so dies of it, whatever its clock says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from harness.spec import RunSpec
+from nodes.clock import real_ns, wall_ns
+
+PLACES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
+HEAD_BYTES = 16 << 20
+STEP_S = 0.02
+GO, ELF = b"\xff Go buildinf:", b"\x7fELF"
+LOADERS = (b"/ld-linux", b"/ld-musl", b"/ld64", b"/lib/ld")
+_READ = "import sys,time\nfor _ in sys.stdin: print(time.monotonic_ns(), time.time_ns(), flush=True)"
+
+Reading = tuple[int, int]
+"""monotonic and wall clock, ns, at one moment"""
+
+
+def library() -> str | None:
+    """Where libfaketime is; None: nowhere that is known."""
+    found = [
+        path
+        for place in PLACES
+        for pattern in ("faketime/libfaketime.so.1", "*/faketime/libfaketime.so.1", "libfaketime.so.1")
+        for path in sorted(Path(place).glob(pattern))
+    ]
+    return str(found[0]) if found else None
+
+
+def refusal(binary: str) -> str:
+    """Why the clock of this program cannot be set, in one line; empty if it can."""
+    if library() is None:
+        return "libfaketime is not installed"
+    try:
+        with Path(shutil.which(binary) or binary).open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as e:
+        return f"{binary}: {e.strerror}"
+    if head.startswith(ELF) and not any(loader in head[:65536] for loader in LOADERS):
+        return f"{binary} is statically linked: it loads no libfaketime"
+    if GO in head:
+        return f"{binary} is written in Go: it asks the kernel for the time, not the C library"
+    return ""
+
+
+def planned(spec: RunSpec) -> bool:
+    """Are clocks of a foreign binary to be set in this run?"""
+    return (
+        spec.env == "process"
+        and spec.bin is not None
+        and any(name.partition(":")[0] == "clock" for name in spec.nemesis)
+        and not refusal(spec.bin)
+    )
+
+
+class FakeClock:
+    """One node's, across its incarnations. ``folder``: where the file is."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "faketime"
+        self._offset_ns = self._rate_ppm = 0
+        self._since_ns = 0
+        self._drifting: asyncio.Task[None] | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._at_set: Reading | None = None
+        self._turn = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._write(0)
+
+    def environment(self) -> dict[str, str]:
+        """What a process needs so that its wall clock is this one."""
+        preload = " ".join(filter(None, (library(), os.environ.get("LD_PRELOAD"))))
+        return {
+            "LD_PRELOAD": preload,
+            "FAKETIME_TIMESTAMP_FILE": str(self._path.absolute()),
+            "FAKETIME_NO_CACHE": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+    async def set(self, offset_ns: int, rate_ppm: int) -> None:
+        """The wall clock is ``offset_ns`` ahead now, and goes on at this rate error."""
+        if self._drifting is not None:
+            self._drifting.cancel()
+            await asyncio.gather(self._drifting, return_exceptions=True)
+            self._drifting = None
+        self._offset_ns, self._rate_ppm, self._since_ns = offset_ns, rate_ppm, time.monotonic_ns()
+        self._write(offset_ns)
+        if rate_ppm:
+            self._drifting = asyncio.get_running_loop().create_task(self._drift())
+        self._at_set = await self.read()
+
+    async def error(self) -> tuple[int, int]:
+        """Offset in ns and rate error in ppm since it was set, as a process with this clock reads them."""
+        now = await self.read()
+        offset = _ahead(now)
+        if self._at_set is None or now[0] <= self._at_set[0]:
+            return offset, 0
+        return offset, (offset - _ahead(self._at_set)) * 1_000_000 // (now[0] - self._at_set[0])
+
+    async def read(self) -> Reading:
+        return await asyncio.to_thread(self._in_turn)
+
+    def _in_turn(self) -> Reading:
+        """Overlapping faults ask at the same time, and each must get its own answer of one child."""
+        with self._turn:
+            return self._ask()
+
+    def _ask(self) -> Reading:
+        if self._child is None:
+            self._child = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _READ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **self.environment()},
+            )
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(b"\n")
+        self._child.stdin.flush()
+        monotonic, wall = map(int, self._child.stdout.readline().split())
+        return monotonic, wall
+
+    def close(self) -> None:
+        """The child ends with its input."""
+        if self._drifting is not None:
+            self._drifting.cancel()
+        if self._child is not None:
+            assert self._child.stdin is not None
+            assert self._child.stdout is not None
+            self._child.stdin.close()
+            self._child.wait()
+            self._child.stdout.close()
+            self._child = None
+
+    async def _drift(self) -> None:
+        while True:
+            await asyncio.sleep(STEP_S)
+            passed = time.monotonic_ns() - self._since_ns
+            self._write(self._offset_ns + passed * self._rate_ppm // 1_000_000)
+
+    def _write(self, offset_ns: int) -> None:
+        sign, size = "-" if offset_ns < 0 else "+", abs(offset_ns)
+        aside = self._path.with_name(".faketime")
+        aside.write_text(f"{sign}{size // 10**9}.{size % 10**9:09}\n")
+        aside.replace(self._path)
+
+
+def _ahead(reading: Reading) -> int:
+    """How far its wall clock is ahead of ours; both have the machine's monotonic clock."""
+    return (reading[1] - reading[0]) - (wall_ns() - real_ns())
