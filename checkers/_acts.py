@@ -1,28 +1,18 @@
-"""A register's operations as few numbers, and whether they have an order: for the words about a violation.
-
-Every operation, read, write or cas, *needs* the state to equal a value (or any) and *puts* another (or keeps it).
-Values are small numbers.
-"""
+"""What is left of a few operations on a register when their core has been found, and how far an order of it goes."""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from typing import Final, NamedTuple
-
-from checkers._budget import Budget
-from checkers._purse import Purse
-from checkers.kernels import search
 
 NONE: Final = -1
 """as ``need``: any state will do; as ``put``: the state stays"""
 INITIAL: Final = 0
 """the value number of the initial state"""
-_CRASHED = 1 << 62
 
 
 class Act(NamedTuple):
-    """An operation as the search sees it. ``end`` is None when it crashed."""
+    """An operation. Values are small numbers; ``end`` is None when it crashed."""
 
     need: int
     put: int
@@ -30,32 +20,40 @@ class Act(NamedTuple):
     end: int | None
 
 
-def cut(act: Act, position: int) -> Act | None:
-    """What was known of an operation at a position: nothing, or open (crashed, a read dropped), or all."""
-    if act.end is not None and act.end <= position:
-        return act
-    return act._replace(end=None) if act.begin <= position and act.put != NONE else None
+Item = tuple[int, Act]
+"""(number of the operation, what is left of it)"""
 
 
-class Judge:
-    """Says of acts, by begin, whether they have no order. The budget is for all it is asked."""
-
-    def __init__(self, budget: Budget) -> None:
-        purse = Purse(budget, 1)
-        self._search = purse.search = search.Search(purse.look)
-
-    def impossible(self, acts: Sequence[Act]) -> bool:
-        """Raises BudgetExceededError."""
-        if not acts:
-            return False
-        need, put, begin, ends = zip(*acts, strict=True)
-        found = self._search
-        end = array("q", [_CRASHED if at is None else at for at in ends])
-        found.load(array("q", begin), end, 2 + max(*need, *put), len(acts))
-        values = found.number(0, 0, len(acts), array("q", need), array("q", put), INITIAL)
-        return not found.settle(0, len(acts), values)
-
-
-def impossible(acts: Sequence[Act], budget: Budget) -> bool:
-    """Whether acts, by begin, have no order. Raises BudgetExceededError."""
-    return Judge(budget).impossible(acts)
+def paths(items: Sequence[Item], most: int = 3, steps_max: int = 20_000) -> list[list[int]]:
+    """A few of the longest orders that respect real time and the register, as numbers of operations."""
+    never = 1 << 62
+    acts = [
+        (i, 1 << i, act.need, act.put, act.begin, never if act.end is None else act.end)
+        for i, (_, act) in enumerate(items)
+    ]
+    ends = sorted((end, bit) for _, bit, *_, end in acts if end != never)
+    acts.reverse()
+    best: list[list[int]] = []
+    length = 0
+    seen = set()
+    stack: list[tuple[int, int, tuple[int, ...]]] = [(INITIAL, 0, ())]
+    while stack and steps_max:
+        steps_max -= 1
+        state, mask, path = stack.pop()
+        if len(path) > length:
+            best, length = [], len(path)
+        if len(path) == length and len(best) < most and path:
+            best.append([items[i][0] for i in path])
+        horizon = never
+        for end, bit in ends:
+            if not mask & bit:
+                horizon = end
+                break
+        for i, bit, need, put, begin, _ in acts:
+            if mask & bit or begin > horizon or need not in (state, NONE):
+                continue
+            after = (state if put == NONE else put, mask | bit)
+            if after not in seen:
+                seen.add(after)
+                stack.append((*after, (*path, i)))
+    return best

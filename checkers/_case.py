@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from checkers._acts import INITIAL, NONE, Act
-from checkers._shrink import Item
+from checkers._acts import INITIAL, NONE, Act, Item
 from checkers._tell import Operation, told_operation
 from checkers.engines import CRASHED
 from checkers.models import Model, thaw
@@ -59,6 +58,10 @@ class Case:
         if found is None:
             found = self._operations[number] = told_operation(self.objects, number)
         return found
+
+    def index(self, position: int) -> int:
+        """``Op.index`` of the op at a position of the history."""
+        return int(self.objects.history.index[position])
 
     def at(self, position: int) -> int:
         """The number of the operation that ended there."""

@@ -6,35 +6,41 @@ Words are made of the core alone, a few operations; what the rest of the history
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from checkers import search, table
-from checkers._acts import NONE, cut
-from checkers._budget import Budget, BudgetExceededError, effort
+from checkers import table
+from checkers._acts import NONE, Act, Item, paths
+from checkers._budget import BudgetExceededError, effort
 from checkers._case import Case, conflict_of
+from checkers._dissect import Part, Scalpel
 from checkers._reasons import reason_of
-from checkers._shrink import Item, paths, shrink
 from checkers._tell import Teller, told_operation, value
-from checkers.columns import Int64
 from checkers.engines import INVALID, UNKNOWN, Engine
 from checkers.models import Model, Role, thaw
 from checkers.objects import Objects
 from checkers.result import Anomaly
 
-IMPOSSIBLE_MAX = 8
-"""operations that are named as impossible, of one key"""
-IMPOSSIBLE_EFFORT = 1_000_000
-"""operations to look at again for those"""
+SEARCHED_MAX = 20_000
+"""operations of a key that are searched for further impossible completions when its engine needed no search"""
 STATES_EFFORT = 20_000
 """configurations to explore for the possible states before the impossible completion"""
 EXPLAIN_EFFORT = 3_000_000
 """configurations to explore for one key's explanation: counted, not timed, so that it is the same
 everywhere
 """
-CORE_MAX = 5000
-"""operations beyond which nothing is shrunk"""
+
+
+class _Found(NamedTuple):
+    """The first impossible completion; few operations, as known there, that are impossible in every history that
+    holds them; codes of the values before it; completions that are impossible.
+    """
+
+    position: int
+    core: list[Item]
+    states: Sequence[int]
+    impossible: list[int]
 
 
 def explain(objects: Objects, model: Model, engine: Engine, position: int) -> Anomaly:
@@ -42,8 +48,8 @@ def explain(objects: Objects, model: Model, engine: Engine, position: int) -> An
 
     When the effort ends it is only coarser.
     """
-    position = first_impossible(objects, model, engine, position)
     if model.roles is None or Role.OTHER in objects.roles or Role.MISMATCH in objects.roles:
+        position = first_impossible(objects, model, engine, position)
         return _state_anomaly(objects, model, engine, position)
     return _register_anomaly(Case(objects, model), engine, position)
 
@@ -68,8 +74,7 @@ def first_impossible(objects: Objects, model: Model, engine: Engine, position: i
 
 
 def _register_anomaly(case: Case, engine: Engine, position: int) -> Anomaly:
-    budget = effort(EXPLAIN_EFFORT)
-    core = _core(case, engine, position, budget)
+    position, core, states, impossible = _found(case, engine, position)
     last = case.at(position)
     culprit = _culprit(core, last)
     conflict = conflict_of(core, culprit)
@@ -91,21 +96,39 @@ def _register_anomaly(case: Case, engine: Engine, position: int) -> Anomaly:
             "window": [indexes[0], indexes[-1]],
             "op": case.operation(culprit).ended().index,
             "first_impossible": case.operation(last).ended().index,
-            "states": _states(case, engine, position),
-            "impossible": _impossible(case, engine, culprit, budget),
+            "states": [thaw(case.registers.value(code)) for code in states],
+            "impossible": sorted(case.index(at) for at in impossible),
             "final_paths": [[case.operation(number).invoke.index for number in path] for path in paths(core)],
         },
     )
 
 
-def _core(case: Case, engine: Engine, position: int, budget: Budget) -> list[Item]:
-    """Few operations, as known at the position, that are impossible in every history that holds them."""
-    if engine.core is not None:
-        numbers = sorted(engine.core(case.objects, case.model, position))
+def _found(case: Case, engine: Engine, position: int) -> _Found:
+    if engine.core is not None and engine.first is not None and engine.states is not None:
+        position = engine.first(case.objects, case.model, position)
+        core = Scalpel(case.objects, sorted(engine.core(case.objects, case.model, position)))
+        states = engine.states(case.objects, case.model, position)
+        impossible = [position]
+        if len(case.begin) <= SEARCHED_MAX:
+            impossible = Scalpel(case.objects).dissect(position).impossible or impossible
     else:
-        numbers = np.flatnonzero(case.begin <= position).tolist()
-    items = [(n, act) for n in numbers if (act := cut(case.act(n), position)) is not None]
-    return shrink(items, budget) if len(items) <= CORE_MAX else items
+        core = Scalpel(case.objects)
+        impossible, states = core.dissect(position)
+        if impossible:
+            position = impossible[0]
+    items = [_left(case, position, part) for part in core.shrink(position)]
+    return _Found(position, items, states, impossible)
+
+
+def _left(case: Case, position: int, part: Part) -> Item:
+    number, needs, puts = part
+    act = case.act(number)
+    return number, Act(
+        act.need if needs else NONE,
+        act.put if puts else NONE,
+        act.begin,
+        act.end if act.end is not None and act.end <= position else None,
+    )
 
 
 def _culprit(core: Sequence[Item], last: int) -> int:
@@ -114,44 +137,6 @@ def _culprit(core: Sequence[Item], last: int) -> int:
     """
     ends = [(act.end, number) for number, act in core if act.need != NONE and act.end is not None]
     return max(ends)[1] if ends else last
-
-
-def _states(case: Case, engine: Engine, position: int) -> list[Any]:
-    """The values the register may have held before the impossible completion."""
-    codes = (engine.states or search.states)(case.objects, case.model, position)
-    return [thaw(case.registers.value(code)) for code in codes]
-
-
-def _impossible(case: Case, engine: Engine, culprit: int, budget: Budget) -> list[int]:
-    """The completions that have to go, one after the other, until the rest is possible; the first of them at
-    most.
-    """
-    need = case.need.copy()
-    out: list[int] = []
-    current: int | None = culprit
-    rounds = min(IMPOSSIBLE_MAX, 1 + IMPOSSIBLE_EFFORT // len(need))
-    while current is not None:
-        out.append(case.operation(current).ended().index)
-        if len(out) == rounds:
-            break
-        need[current] = NONE  # what then neither needs nor puts is passed over
-        current = _next_impossible(case, engine, need, budget)
-    return sorted(out)
-
-
-def _next_impossible(case: Case, engine: Engine, need: Int64, budget: Budget) -> int | None:
-    kept = np.flatnonzero((need != NONE) | (case.put != NONE))
-    rest = case.objects.among(kept)
-    rest.registers = case.registers._replace(need=need[kept], put=case.put[kept])
-    found = engine.decide(rest, case.model, budget)
-    if found.status[0] != INVALID:
-        return None
-    less = Case(rest, case.model)
-    position = first_impossible(rest, case.model, engine, int(found.position[0]))
-    last = less.at(position)
-    if less.need[last] == NONE:
-        last = _culprit(_core(less, engine, position, budget), last)
-    return int(kept[last]) if less.need[last] != NONE else None
 
 
 def untold(objects: Objects, model: Model, position: int) -> Anomaly:

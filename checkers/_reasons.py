@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from checkers._acts import INITIAL, NONE
+from checkers._acts import INITIAL, NONE, Item
 from checkers._case import Case, Conflict
-from checkers._shrink import Item
 from checkers._tell import Operation, Teller, failures, value
 from checkers.engines import CRASHED
 

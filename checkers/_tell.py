@@ -16,11 +16,14 @@ from checkers.objects import CRASHED, Objects
 from checkers.operations import pair
 
 DIGITS = (3, 4, 5, 6, 9)
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 def value(raw: Any) -> str:
     """A value as people write it; nil is the value of a key that was never written."""
-    return "nil" if raw is None else json.dumps(raw, ensure_ascii=False, sort_keys=True)
+    if raw is None:
+        return "nil"
+    return str(raw) if type(raw) is int else _JSON.encode(raw)
 
 
 class Operation(msgspec.Struct):

@@ -101,6 +101,8 @@ class Objects:
 
     def only(self, number: int) -> Objects:
         """One key alone."""
+        if self.keys == 1:
+            return self
         low, high = int(self.start[number]), int(self.start[number + 1])
         return self.among(np.arange(low, high))
 

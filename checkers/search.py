@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from checkers._budget import Budget, BudgetExceededError, effort
+from checkers._budget import Budget, BudgetExceededError
 from checkers._purse import Purse
 from checkers.columns import Int64
 from checkers.engines import DECLINED, UNKNOWN, Decisions, Engine, Objects, undecided
@@ -18,8 +18,6 @@ from checkers.models import Model, Role
 
 IDLE_MAX = 100_000
 """operations of a key whose search is kept for the next, with its memory"""
-EXPLAIN_EFFORT = 3_000_000
-"""configurations to explore for the first impossible completion: counted, so that it is the same everywhere"""
 
 
 def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
@@ -50,36 +48,6 @@ def _decide(found: search.Search, objects: Objects, status: Any, position: Any, 
             key += 1
         else:
             break
-
-
-def first(objects: Objects, model: Model, position: int) -> int:
-    """The first completion at which the only key is impossible, known to be so at ``position``."""
-    del model
-    return _impossible(objects, position)[0]
-
-
-def states(objects: Objects, model: Model, position: int) -> Sequence[int]:
-    """Codes of the values that the only key may have held before its first impossible completion.
-
-    What operations that are still open might make of them does not count.
-    """
-    del model
-    return _impossible(objects, position)[1]
-
-
-def _impossible(objects: Objects, position: int) -> tuple[int, list[int]]:
-    registers = objects.registers
-    count = int(np.searchsorted(objects.begin, position))
-    with _loaded(objects, effort(EXPLAIN_EFFORT)) as found:
-        values = found.number(0, 0, count, _flat(registers.need), _flat(registers.put), registers.initial)
-        try:
-            at = found.first_impossible(0, count, values, EXPLAIN_EFFORT)
-        except BudgetExceededError:
-            return position, []
-        codes = np.zeros(values, np.int64)
-        if at > position:  # the effort ended
-            return position, []
-        return at, sorted(codes[: found.states_before(view(codes))].tolist())
 
 
 _idle: list[search.Search] = []
@@ -122,4 +90,4 @@ def _strangers(objects: Objects) -> list[int]:
     return [int(key) for key in np.unique(keys)]
 
 
-ENGINE = Engine("search", decide, first=first, states=states)
+ENGINE = Engine("search", decide)

@@ -3,7 +3,7 @@ cimport cython
 ctypedef unsigned long long word_t
 ctypedef long long number_t
 
-cdef number_t NONE, UNBOUNDED
+cdef number_t NONE, UNBOUNDED, SLOTS, CLASSES, VALUES
 cdef int READ, WRITE, CAS
 cdef word_t ONE, HALF
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import Callable, MutableSequence
 
 NONE = -1
 ONE = 1
 HALF = 1 << 32
 UNBOUNDED = 1 << 60
 READ, WRITE, CAS = 0, 1, 2
+SLOTS, CLASSES, VALUES = 64, 4, 16
+"""pending operations, classes of crashed ones, and values for which there is room at first"""
 
 
 def words(count: int) -> MutableSequence[int]:
@@ -56,46 +58,74 @@ class Pending:
         self.narrowed = False
         self.masks = 1
         self.slots = 64
-        self.kind = numbers(64)
-        self.need = numbers(64)
-        self.put = numbers(64)
-        self.until = numbers(64)
-        self.free = numbers(64)
-        self.queue = numbers(64)  # slots of what is pending, by end
+        room = numbers(10 * SLOTS + 3 * CLASSES + 8 * VALUES)
+        at = 0
+        self.kind = room[at : at + SLOTS]
+        at += SLOTS
+        self.need = room[at : at + SLOTS]
+        at += SLOTS
+        self.put = room[at : at + SLOTS]
+        at += SLOTS
+        self.until = room[at : at + SLOTS]
+        at += SLOTS
+        self.free = room[at : at + SLOTS]
+        at += SLOTS
+        self.queue = room[at : at + SLOTS]  # slots of what is pending, by end
+        at += SLOTS
+        self.links = room[at : at + SLOTS]
+        at += SLOTS
+        self.path = room[at : at + SLOTS]
+        at += SLOTS
+        self.path_mark = room[at : at + SLOTS]
+        at += SLOTS
+        self.keep = room[at : at + SLOTS]
+        at += SLOTS
+        self.class_need = room[at : at + CLASSES]
+        at += CLASSES
+        self.class_put = room[at : at + CLASSES]
+        at += CLASSES
+        self.class_left = room[at : at + CLASSES]
+        at += CLASSES
+        self.coming = room[at : at + VALUES]  # by value: operations that need it, still to begin
+        at += VALUES
+        self.duties = room[at : at + VALUES]  # those among them that complete
+        at += VALUES
+        self.sources = room[at : at + VALUES]  # operations that put it, still to begin
+        at += VALUES
+        self.next_need = room[at : at + VALUES]  # the first of those in ``coming``
+        at += VALUES
+        self.head = room[at : at + VALUES]  # by state: the first configuration in ``out``
+        at += VALUES
+        self.reach = room[at : at + VALUES]
+        at += VALUES
+        self.marked = room[at : at + VALUES]
+        at += VALUES
+        self.visited = room[at : at + VALUES]
         self.pending = 0
-        self.open = words(1)
-        self.readers = words(1)
-        self.writers = words(1)
+        masks = words(3 + 2 * VALUES + 2 * 64 * 3 + 64 * 4)
+        self.open = masks[0:1]
+        self.readers = masks[1:2]
+        self.writers = masks[2:3]
+        at = 3
+        self.reads = masks[at : at + VALUES]  # by value, masks words each: pending reads of it
+        at += VALUES
+        self.changes = masks[at : at + VALUES]  # pending compare-and-sets from it
+        at += VALUES
+        self.now = masks[at : at + 64 * 3]
+        at += 64 * 3
+        self.out = masks[at : at + 64 * 3]
+        at += 64 * 3
+        self.tmp = masks[at : at + 64 * 4]
         self.classes = 0
         self.room = 0  # classes of crashed operations that a configuration has words for
-        self.class_need = numbers(4)
-        self.class_put = numbers(4)
-        self.class_left = numbers(4)
         self.values = 0
-        self.reads = words(1)  # by value, masks words each: pending reads of it
-        self.changes = words(1)  # pending compare-and-sets from it
-        self.coming = numbers(1)  # by value: operations that need it, still to begin
-        self.duties = numbers(1)  # those among them that complete
-        self.sources = numbers(1)  # operations that put it, still to begin
-        self.next_need = numbers(1)  # the first of those in ``coming``
-        self.head = numbers(1)  # by state: the first configuration in ``out``
-        self.reach = numbers(1)
-        self.marked = numbers(1)
-        self.visited = numbers(1)
         self.mark = 0
         self.reached = 0
         self.stride = 3
-        self.now = words(64 * 3)
         self.count = 0
         self.earlier = 0  # configurations before the last completion, still in ``out``
-        self.out = words(64 * 3)
         self.found = 0
-        self.links = numbers(64)
-        self.tmp = words(64 * 4)
-        self.path = numbers(64)
-        self.path_mark = numbers(64)
         self.marks = 0
-        self.keep = numbers(64)
         self.target = 0
         self.exact = False
         self.endless = False  # crashed operations are never used up: more is possible than there is
@@ -109,17 +139,6 @@ class Pending:
         self.proved = NONE
         self.verdict = NONE
         self.at = -1  # position of the event in hand
-        self.begin: Sequence[int] = numbers(1)
-        self.end: Sequence[int] = numbers(1)
-        self.local = numbers(1)  # by code of a value: its number in the key in hand
-        self.codes = numbers(1)  # and back
-        self.stamp = numbers(1)  # the key for which that was set
-        self.needs = numbers(1)
-        self.puts = numbers(1)
-        self.next_alike = numbers(1)  # by operation: the next one of the same need
-        self.first_end = numbers(
-            1
-        )  # by operation: when the first write that begins with it or later completes
         self.useful_until = 0  # when the first write that is yet to begin completes
 
     def reset(self, values: int, exact: bool) -> None:

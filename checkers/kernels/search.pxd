@@ -10,6 +10,7 @@ cdef word_t LOW
 cdef number_t bits(word_t word) noexcept
 
 cdef class Search(Moves):
+    @cython.locals(room=number_t[::1], at=number_t)
     cpdef load(self, const number_t[::1] begin, const number_t[::1] end, number_t codes, number_t longest)
 
     @cython.locals(stamp=number_t, count=number_t, i=number_t, code=number_t)
@@ -35,6 +36,8 @@ cdef class Search(Moves):
     @cython.locals(i=number_t, slot=number_t, j=number_t, need=number_t, put=number_t)
     cpdef number_t key(self, number_t first, number_t last, number_t values, number_t width, bint exact, bint thrift,
         bint endless) except -2
+
+    cdef bint failed(self, number_t slot) except -1
 
     @cython.locals(count=number_t, i=number_t, state=number_t)
     cpdef number_t states_before(self, number_t[::1] codes) except -1

@@ -55,13 +55,19 @@ class Search(Moves):
         """The operations of all keys: positions, so many codes of values, so many operations of one key at most."""
         self.begin = begin
         self.end = end
-        self.local = numbers(codes)
-        self.stamp = numbers(codes)
-        self.codes = numbers(codes)
-        self.needs = numbers(longest)
-        self.puts = numbers(longest)
-        self.next_alike = numbers(longest)
-        self.first_end = numbers(longest + 1)
+        room = numbers(3 * codes + 4 * longest + 1)
+        self.local = room[0:codes]  # by code of a value: its number in the key in hand
+        self.codes = room[codes : 2 * codes]  # and back
+        self.stamp = room[2 * codes : 3 * codes]  # the key for which that was set
+        at = 3 * codes
+        self.needs = room[at : at + longest]
+        at += longest
+        self.puts = room[at : at + longest]
+        at += longest
+        self.next_alike = room[at : at + longest]  # by operation: the next one of the same need
+        at += longest
+        # by operation: when the first write that begins with it or later completes
+        self.first_end = room[at : at + longest + 1]
 
     def number(
         self, key: int, first: int, last: int, need: Sequence[int], put: Sequence[int], initial: int
@@ -217,7 +223,7 @@ class Search(Moves):
             if self.pending and (i == last or self.until[self.queue[0]] < self.begin[i]):
                 slot = self.queue[0]
                 self.at = self.until[slot]
-                if not self.completes(slot):
+                if not self.completes(slot) and not self.failed(slot):
                     return self.at
                 if self.count > width:
                     self.thin()
@@ -244,6 +250,10 @@ class Search(Moves):
             elif need != NONE or put != NONE:
                 self.begins(need, put, self.end[i])
             i += 1
+
+    def failed(self, slot: int) -> bool:
+        """Whether to go on where no configuration was left when an operation completed."""
+        return slot == NONE
 
     def states_before(self, codes: MutableSequence[int]) -> int:
         """The values before the completion at which no configuration was left, in no order; how many."""

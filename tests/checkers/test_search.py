@@ -10,6 +10,7 @@ import pytest
 
 from checkers import search as engine
 from checkers._budget import Budget, effort
+from checkers._dissect import Scalpel
 from checkers.columns import columnar
 from checkers.engines import INVALID, UNKNOWN, VALID
 from checkers.kernels import COMPILED, search
@@ -317,6 +318,6 @@ def test_says_which_completion_is_the_first_impossible_one_and_the_states_before
         ("read", None, 5, 10, 11),
     ]
     objects = objects_of(steps)
-    assert engine.first(objects, CAS_REGISTER, 11) == 9
-    codes = engine.states(objects, CAS_REGISTER, 9)
+    impossible, codes = Scalpel(objects).dissect(11)
+    assert impossible == [9, 11]
     assert [objects.registers.value(code) for code in codes] == [2]

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from checkers import zones
-from checkers._acts import NONE, Act, cut
+from checkers._acts import NONE, Act
 from checkers._budget import effort
-from checkers._shrink import _without_need, _without_put
 from checkers.columns import columnar
 from checkers.engines import CRASHED, DECLINED, INVALID, VALID
 from checkers.history import Op
@@ -19,7 +18,7 @@ from checkers.kernels import zones as kernel
 from checkers.linearizability import check
 from checkers.models import CAS_REGISTER, MODELS
 from checkers.objects import grouped
-from tests.checkers.acts import first_refuted, impossible
+from tests.checkers.acts import cut, first_refuted, impossible
 from tests.checkers.test_linearizability import history, intervals, register_acts, simulated
 from tests.checkers.twins import linearizable
 from tests.kernels import uncompiled
@@ -223,13 +222,11 @@ def assert_minimal(ops, anomaly):
     ]
     written = {act.put for _, act in items} | {0}
     items = [(n, act if act.need in written else act._replace(need=NONE)) for n, act in items]
-    assert impossible([act for _, act in items]) or len(items) == 1
-    for place in range(len(items)):
-        for weaken in (_without_need, _without_put):
-            weaker = weaken(items, place)
-            if weaker == []:
-                rest = [act for _, act in items[:place] + items[place + 1 :]]
-                assert not impossible(rest), (named, place)
+    acts = [act for _, act in items]
+    assert impossible(acts) or len(items) == 1
+    for place, act in enumerate(acts):
+        if act.put == NONE or (act.need == NONE and all(other.need != act.put for other in acts)):
+            assert not impossible(acts[:place] + acts[place + 1 :]), (named, place)
 
 
 FAMILIES = {
