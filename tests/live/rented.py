@@ -7,6 +7,7 @@ this machine's processes and files; each has a folder of its own. Needs root, ``
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -39,12 +40,24 @@ def missing() -> str:
     return ""
 
 
+def sweep() -> None:
+    """Remove the hosts of test processes that were killed."""
+    for name in (line.split()[0] for line in run("ip", "netns", "list").splitlines()):
+        found = re.fullmatch(r"sbt(\d+)[ns]\d*", name)
+        if found is None or Path(f"/proc/{found[1]}").exists():
+            continue
+        for pid in run("ip", "netns", "pids", name).split():
+            os.kill(int(pid), signal.SIGKILL)
+        run("ip", "netns", "del", name)
+
+
 class Hosts:
     """``count`` hosts, in ``folder``: keys, known_hosts, hosts.yaml, and a folder for each host's own."""
 
     def __init__(self, folder: Path, count: int) -> None:
         if missing():
             pytest.skip(missing())
+        sweep()
         self.folder = folder
         self.mark = f"sbt{os.getpid()}"
         # RFC 6598: an operator's own; two test processes at once have two networks

@@ -65,5 +65,10 @@ class LongWires:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(1 << 16):
-                self._loop.call_later(self._delay_s, writer.write, data)
+                self._loop.call_later(self._delay_s, _arrive, writer, data)
             await asyncio.sleep(self._delay_s)
+
+
+def _arrive(writer: asyncio.StreamWriter, data: bytes) -> None:
+    if not writer.is_closing():
+        writer.write(data)
