@@ -42,7 +42,7 @@ from benchmarks import histories  # noqa: E402
 from checkers import npz  # noqa: E402
 from checkers.columns import History  # noqa: E402
 from checkers.formats import read, write  # noqa: E402
-from checkers.linearizability import Linearizability  # noqa: E402
+from checkers.linearizability.checker import Linearizability  # noqa: E402
 from checkers.record import Record  # noqa: E402
 
 VERDICTS = {"valid": True, "invalid": False, "unknown": "unknown"}

@@ -18,11 +18,11 @@ import numpy as np
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # a file beside this one is called as the package is
 
-from checkers._budget import Budget  # noqa: E402
 from checkers.columns import INT, LIST, NIL, Column, History  # noqa: E402
-from checkers.engines import VALID, engine_named  # noqa: E402
+from checkers.linearizability.budget import Budget  # noqa: E402
+from checkers.linearizability.engines import VALID, engine_named  # noqa: E402
+from checkers.linearizability.objects import grouped  # noqa: E402
 from checkers.models import MODELS  # noqa: E402
-from checkers.objects import grouped  # noqa: E402
 
 Ops = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """f (0: puts, 1: takes), value, and begin, end as any numbers; whether crashed"""

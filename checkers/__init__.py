@@ -4,30 +4,26 @@
     result = check("history.jsonl", checker="linearizability", model="cas-register")
     result.verdict, result.anomalies, result.why
 
-| module | what |
+| module or room | what |
 |---|---|
-| history, result, record | ops; verdicts and anomalies; what a checker may look at |
+| history, columns, npz | ops; many of them as columns; the file of these |
 | formats | what histories are read from and written to: JSON, EDN, logs, columns |
-| well_formed | whether a history is one at all |
-| operations, words, faults | ops paired to operations; words for people; faults and phases of a history |
+| record, result | what a checker may look at; verdicts and anomalies |
 | registry, catalogue | every checker by name, and the door for those of other packages; all of them as a table |
-| linearizability, models, datatypes | one total order that explains every key, for any sequential model |
-| list_append, rw_register, txn | cycles and other anomalies of transactions of lists and of registers |
-| objects, engines, zones, search, table | a history by key, and the ways to decide it; results say which one did |
-| sets, set_final | elements lost, stale or made up: g-set and broadcast; what the last read must have |
-| sessions, causal, causal_reverse, causal_register, long_fork, monotonic | guarantees weaker than serializability |
-| bank, adya_g2 | what transactions must keep: a total, a predicate |
-| queues, counters, locks | what goes in comes out; sums that a read may show; holders and fencing tokens |
-| kafka | logs of messages with offsets |
-| running | what all that judge op by op have in common |
-| convergence, crdt, crdt_merges | replicas agree after the last heal, in time, on the merge of all updates |
-| watch, leases | every change once and in order; one holder at a time and nothing after it |
-| raft_invariants, elections | Raft's safety properties on every trace event; whether elections settle |
-| agreement, state_divergence | one log on all replicas, and one state after it |
-| progress, startup | operations succeed again after a heal, nodes that are started come to work |
-| stepwise | the base of checkers that judge step by step |
-| echo | echoed values and unique ids |
-| availability, stats, bite | progress under faults, counts and latencies, whether the faults bit |
+| selftest, pairs | every checker on histories that differ in one op |
+| online, running, stepwise | judging while a run goes on: the protocol, and two bases |
+| operations, rows, micro_ops, requests | ops paired to operations, and other ways to go through a history |
+| words, faults | words for people; faults and phases of a history |
+| models | sequential specifications |
+| linearizability | one total order that explains every key |
+| txn | cycles and other anomalies of transactions of lists and of registers |
+| consistency | sessions, causality, long forks, banks, predicates |
+| collections | sets, queues, counters, logs, ids |
+| coordination | locks, leases, watches |
+| replicas | agreement, divergence, Raft's invariants, convergence, CRDTs |
+| liveness | progress, elections, start-up, availability |
+| runs | whether a run was worth judging |
+| kernels | inner loops, compiled where a compiler is at hand |
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ different places, and where two counts disagree the run ends with a `HarnessErro
 | account | held against | here |
 |---|---|---|
 | what was handed to the recorder | the file, and the ops that checkers get | `harness/ledger.py` |
-| the rules of a history | the ops | `checkers/well_formed.py` |
+| the rules of a history | the ops | `checkers/runs/well_formed.py` |
 | outcomes seen by requests | completions that claim to know | `Attempts`, `Outcomes` |
 | what the nemesis says it healed | nodes and links after the last heal | `unhealed` |
 | operations of the history | what a checker says it looked at | `uncovered` |

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 
 from checkers import registry as checkers
-from checkers.elections import SETTLE_S
 from checkers.history import Op
+from checkers.liveness.elections import SETTLE_S
 from checkers.record import Checker, Record, TraceEvent
 from checkers.requests import resolved
 from checkers.result import Result, Verdict, merge
+from checkers.runs.well_formed import WellFormed
 from checkers.stepwise import Stepwise
-from checkers.well_formed import WellFormed
 from harness import leaders
 from harness.audit import Attempts, Outcomes, Tally, uncovered, unhealed, unseen, vacuous
 from harness.caller import Caller

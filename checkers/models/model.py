@@ -68,7 +68,7 @@ class Model:
     """``reads``: the ``f`` that never change the state.
 
     ``roles``, where a model has them, say that its object is a register, and each ``f``'s role; only what has a role
-    goes to the engines of registers. ``engines``: names (checkers/engines.py), in the order in which they are asked.
+    goes to the engines of registers. ``engines``: names (engines.py), in the order in which they are asked.
     ``refusals``: ``f`` -> the name under which its definite failures are given to the step, as completed, if their
     error says that a precondition did not hold; other failures did not happen. ``owned``: the step's ``invoked`` is
     (process, invoked).

@@ -5,6 +5,7 @@ told.
 
 | module | what |
 |---|---|
+| list_append, rw_register | the checkers |
 | models | consistency models, the anomalies that each forbids, which models an anomaly rules out |
 | micro | transactions and their micro-operations as flat arrays |
 | lists | the order of versions of lists that only grow: the longest read shows it |

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-import checkers.bite
 import checkers.faults
+import checkers.runs.bite
 from checkers.result import Result
 from harness.report import words
 from harness.report.folder import Run
@@ -85,7 +85,7 @@ def faults(run: Run) -> list[Fault]:
 
 def _fault(fault: checkers.faults.Fault, measured: dict[str, Any], nodes: list[str]) -> Fault:
     evidence = fault.evidence
-    bite = checkers.bite.outcome(fault).replace("_", " ")
+    bite = checkers.runs.bite.outcome(fault).replace("_", " ")
     seen = "its trigger never came" if fault.start is None else "the recording ends before its evidence"
     return Fault(
         number=fault.number,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 
-from checkers._acts import INITIAL, NONE
-from checkers._budget import Budget
-from checkers._purse import Purse
 from checkers.kernels import search
+from checkers.linearizability.acts import INITIAL, NONE
+from checkers.linearizability.budget import Budget
+from checkers.linearizability.purse import Purse
 
 CRASHED = 1 << 62
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkers import agreement
-from checkers._replica_logs import FORGET_EVERY
-from checkers.agreement import Agreement
 from checkers.history import MalformedHistoryError, Op
 from checkers.record import Record
+from checkers.replicas import agreement
+from checkers.replicas.agreement import Agreement
+from checkers.replicas.replica_logs import FORGET_EVERY
 from tests.checkers.histories import types
 from tests.checkers.traces import Event, judge, trace
 

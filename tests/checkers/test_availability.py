@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from checkers.availability import Availability
+from checkers.liveness.availability import Availability
 from tests.checkers.histories import History
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from checkers.bite import EVIDENCE, Bite
+from checkers.runs.bite import EVIDENCE, Bite
 from tests.checkers.histories import History, types
 
 DEAD = {"was_up": True, "incarnation_before": 1, "incarnation_after": 1, "exit_status": -9, "up": False}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from checkers.convergence import Convergence
+from checkers.replicas.convergence import Convergence
 from tests.checkers.histories import History, types
 
 

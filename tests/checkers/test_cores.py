@@ -7,13 +7,13 @@ from random import Random  # noqa: TID251 - seeded, and it decides only which hi
 import numpy as np
 import pytest
 
-from checkers import _dissect
-from checkers._dissect import IMPOSSIBLE_MAX, Scalpel
 from checkers.columns import columnar
-from checkers.engines import CRASHED
-from checkers.linearizability import check
+from checkers.linearizability import dissect as _dissect
+from checkers.linearizability.checker import check
+from checkers.linearizability.dissect import IMPOSSIBLE_MAX, Scalpel
+from checkers.linearizability.engines import CRASHED
+from checkers.linearizability.objects import grouped
 from checkers.models import CAS_REGISTER
-from checkers.objects import grouped
 from tests.checkers.test_linearizability import history, sampled, simulated
 from tests.kernels import uncompiled
 

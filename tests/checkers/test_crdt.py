@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkers.crdt import Crdt
 from checkers.history import MalformedHistoryError
 from checkers.record import Record
+from checkers.replicas.crdt import Crdt
 from tests.checkers.histories import History, types
 
 NODES = 3

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from checkers.echo import Echo, UniqueIds
+from checkers.collections.echo import Echo, UniqueIds
 from tests.checkers.histories import History, types
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from checkers.elections import Elections
 from checkers.history import Op
+from checkers.liveness.elections import Elections
 from tests.checkers.histories import History, types
 from tests.checkers.traces import Event, judge
 

@@ -6,9 +6,9 @@ from random import Random  # noqa: TID251 - seeded, and it decides only which hi
 
 import pytest
 
-from checkers import _frontier
-from checkers._budget import Budget, BudgetExceededError, effort
-from checkers._frontier import Deed, Frontier
+from checkers.linearizability import frontier as _frontier
+from checkers.linearizability.budget import Budget, BudgetExceededError, effort
+from checkers.linearizability.frontier import Deed, Frontier
 from checkers.models import CAS_REGISTER, Model
 from tests.checkers.test_search import Batch, busy
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from checkers.collections.kafka import Kafka
+from checkers.collections.kafka_log import messages
 from checkers.history import MalformedHistoryError, Op
-from checkers.kafka import Kafka
-from checkers.kafka_log import messages
 from checkers.operations import operations
 from checkers.record import Record
 from tests.checkers.histories import History

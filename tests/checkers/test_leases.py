@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checkers.coordination.leases import Leases
 from checkers.history import MalformedHistoryError
-from checkers.leases import Leases
 from checkers.record import Record
 from tests.checkers.histories import History, types
 

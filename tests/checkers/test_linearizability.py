@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkers._acts import Act
 from checkers.history import MalformedHistoryError, Op
-from checkers.linearizability import Linearizability, check
-from checkers.linearizability_online import OnlineLinearizability
+from checkers.linearizability.acts import Act
+from checkers.linearizability.checker import Linearizability, check
+from checkers.linearizability.online import OnlineLinearizability
 from checkers.models import CAS_REGISTER, INCONSISTENT, MODELS, Model, ModelError, freeze, thaw
 from checkers.record import Record
 from tests.checkers.acts import impossible

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from checkers import formats
-from checkers.linearizability import check
+from checkers.linearizability.checker import check
 
 CORPORA = Path(__file__).resolve().parents[3] / "shared" / "corpora"
 FORMATS = ("edn", "jepsen-log")

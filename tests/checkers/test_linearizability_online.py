@@ -9,8 +9,8 @@ import pytest
 from checkers import registry
 from checkers.columns import History
 from checkers.history import MalformedHistoryError, Op
-from checkers.linearizability import check
-from checkers.linearizability_online import CHAIN_MAX, GONE, OnlineLinearizability
+from checkers.linearizability.checker import check
+from checkers.linearizability.online import CHAIN_MAX, GONE, OnlineLinearizability
 from checkers.models import MODELS
 from checkers.online import BUFFERED_MAX
 from tests.checkers.test_linearizability import PAIRS, history, simulated
@@ -191,7 +191,7 @@ def test_a_long_chain_of_cas_and_reused_values_go_to_the_search():
 
 @pytest.mark.parametrize("case", range(6))
 def test_columnar_histories_are_judged_alike(case, monkeypatch):
-    monkeypatch.setattr("checkers.linearizability_online.CHUNK", 150)
+    monkeypatch.setattr("checkers.linearizability.online.CHUNK", 150)
     ops = long_run(case, 3000, lie_at=500 if case % 2 else None, keys=1 + 4 * (case % 3), crashes=0.05)
     rows, columns = OnlineLinearizability(), OnlineLinearizability()
     rows.observe_all(ops)

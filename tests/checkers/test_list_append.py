@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from checkers.formats import edn
 from checkers.history import MalformedHistoryError, Op
-from checkers.list_append import ListAppend
 from checkers.record import Record
 from checkers.result import Result
+from checkers.txn.list_append import ListAppend
 from checkers.txn.models import FORBIDDEN
 from tests.checkers.histories import History, types
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from checkers.progress import ASKED_MIN, SHOWN_MAX, Progress
+from checkers.liveness.progress import ASKED_MIN, SHOWN_MAX, Progress
 from checkers.record import Record
 from tests.checkers.histories import History, types
 from tests.checkers.test_availability import STEADY, run

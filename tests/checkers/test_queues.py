@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
+from checkers.collections.queues import Queue, TotalQueue
+from checkers.collections.set_final import FinalSet
 from checkers.history import MalformedHistoryError, Op
 from checkers.operations import operations
-from checkers.queues import Queue, TotalQueue
 from checkers.record import Record
-from checkers.set_final import FinalSet
 from tests.checkers.histories import History, types
 from tests.checkers.scrambles import scramble
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from checkers.history import Op, OpType
-from checkers.raft_invariants import RaftInvariants
 from checkers.record import Record, TraceEvent
+from checkers.replicas.raft_invariants import RaftInvariants
 from checkers.requests import named, resolved
 from checkers.stepwise import KEPT_MAX
 

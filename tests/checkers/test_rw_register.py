@@ -14,8 +14,8 @@ import pytest
 from checkers.history import MalformedHistoryError
 from checkers.record import Record
 from checkers.result import Result
-from checkers.rw_register import RwRegister
 from checkers.txn.models import FORBIDDEN
+from checkers.txn.rw_register import RwRegister
 from tests.checkers.histories import History, types
 from tests.checkers.test_txn_twins import scrambled
 from tests.checkers.txn_twins import serial

@@ -8,14 +8,14 @@ from random import Random  # noqa: TID251 - seeded, and it decides only which hi
 
 import pytest
 
-from checkers import search as engine
-from checkers._budget import Budget, effort
-from checkers._dissect import Scalpel
 from checkers.columns import columnar
-from checkers.engines import INVALID, UNKNOWN, VALID
 from checkers.kernels import COMPILED, search
+from checkers.linearizability import search as engine
+from checkers.linearizability.budget import Budget, effort
+from checkers.linearizability.dissect import Scalpel
+from checkers.linearizability.engines import INVALID, UNKNOWN, VALID
+from checkers.linearizability.objects import grouped
 from checkers.models import CAS_REGISTER
-from checkers.objects import grouped
 from tests.checkers.test_linearizability import history, intervals, sampled
 from tests.checkers.twins import linearizable
 from tests.kernels import uncompiled

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from checkers.collections.sets import SetFull
 from checkers.history import MalformedHistoryError
-from checkers.sets import SetFull
 from tests.checkers.histories import History, types
 
 

@@ -7,14 +7,14 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
+from checkers.collections.set_columns import judge
+from checkers.collections.sets import OnlineSetFull
 from checkers.columns import History
 from checkers.history import NEMESIS, Op
 from checkers.kernels import memberships
 from checkers.operations import Operation, operations
 from checkers.result import Anomaly
 from checkers.running import KEPT_MAX
-from checkers.set_columns import judge
-from checkers.sets import OnlineSetFull
 from tests.checkers.scrambles import Draw, scramble
 from tests.kernels import uncompiled
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checkers.history import Op
-from checkers.startup import Startup
+from checkers.liveness.startup import Startup
 from tests.checkers.histories import History, types
 from tests.checkers.traces import Event, judge
 

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkers._replica_logs import FORGET_EVERY
 from checkers.history import Op
-from checkers.state_divergence import StateDivergence
+from checkers.replicas.replica_logs import FORGET_EVERY
+from checkers.replicas.state_divergence import StateDivergence
 from tests.checkers.histories import types
 from tests.checkers.traces import Event, judge, trace
 

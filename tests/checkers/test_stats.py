@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from checkers.stats import Stats, error_code
+from checkers.runs.stats import Stats, error_code
 from checkers.words import quantiles_ms
 from tests.checkers.histories import History
 

@@ -8,13 +8,13 @@ from random import Random  # noqa: TID251 - seeded, and it decides only which hi
 import numpy as np
 import pytest
 
-from checkers import search, table
-from checkers._budget import Budget, effort
 from checkers.columns import columnar
-from checkers.engines import INVALID, UNKNOWN, VALID
 from checkers.history import Op
+from checkers.linearizability import search, table
+from checkers.linearizability.budget import Budget, effort
+from checkers.linearizability.engines import INVALID, UNKNOWN, VALID
+from checkers.linearizability.objects import grouped
 from checkers.models import CAS_REGISTER, INCONSISTENT, Model
-from checkers.objects import grouped
 from tests.checkers.test_linearizability import history
 from tests.checkers.test_search import busy
 from tests.kernels import uncompiled

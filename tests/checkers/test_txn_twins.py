@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from checkers.history import Op
-from checkers.list_append import ListAppend
 from checkers.record import Record
+from checkers.txn.list_append import ListAppend
 from checkers.txn.models import FORBIDDEN
 from tests.checkers.histories import types
 from tests.checkers.txn_twins import Lists, serial, told

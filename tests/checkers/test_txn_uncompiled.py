@@ -7,9 +7,9 @@ from importlib import import_module
 
 import pytest
 
-from checkers.list_append import ListAppend
 from checkers.record import Record
-from checkers.rw_register import RwRegister
+from checkers.txn.list_append import ListAppend
+from checkers.txn.rw_register import RwRegister
 from tests.checkers.test_list_append import history
 from tests.checkers.test_txn_twins import scrambled
 from tests.kernels import uncompiled
@@ -21,7 +21,7 @@ USERS = {
     "checkers.txn.evidence": {"kernel": "registers", "graph_kernel": "graph"},
     "checkers.txn.graph": {"kernel": "graph"},
     "checkers.txn.cycles": {"kernel": "cycles"},
-    "checkers.list_append": {"kernel": "lists"},
+    "checkers.txn.list_append": {"kernel": "lists"},
 }
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from checkers.coordination.watch import Watch
 from checkers.history import MalformedHistoryError
 from checkers.record import Record
-from checkers.watch import Watch
 from tests.checkers.histories import History, types
 
 

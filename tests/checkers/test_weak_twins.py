@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from checkers import registry
-from checkers.counters import Sums
+from checkers.collections.counters import Sums
+from checkers.consistency.sessions import GUARANTEES
+from checkers.consistency.version_order import VersionOrder
 from checkers.history import Op
 from checkers.operations import Operation, operations
 from checkers.record import Record
-from checkers.sessions import GUARANTEES
-from checkers.version_order import VersionOrder
 from tests.checkers.scrambles import Draw, scramble
 
 

@@ -8,16 +8,16 @@ from random import Random  # noqa: TID251 - seeded, and it decides only which hi
 import numpy as np
 import pytest
 
-from checkers import zones
-from checkers._acts import NONE, Act
-from checkers._budget import effort
 from checkers.columns import columnar
-from checkers.engines import CRASHED, DECLINED, INVALID, VALID
 from checkers.history import Op
 from checkers.kernels import zones as kernel
-from checkers.linearizability import check
+from checkers.linearizability import zones
+from checkers.linearizability.acts import NONE, Act
+from checkers.linearizability.budget import effort
+from checkers.linearizability.checker import check
+from checkers.linearizability.engines import CRASHED, DECLINED, INVALID, VALID
+from checkers.linearizability.objects import grouped
 from checkers.models import CAS_REGISTER, MODELS
-from checkers.objects import grouped
 from tests.checkers.acts import cut, first_refuted, impossible
 from tests.checkers.test_linearizability import history, intervals, register_acts, simulated
 from tests.checkers.twins import linearizable

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checkers import npz
-from checkers.linearizability import Linearizability
+from checkers.linearizability.checker import Linearizability
 from harness.twin import TWIN, read_run
 from tests.checkers.formats.samples import register, samples, texts, transactions, written
 from tests.cli.conftest import Call, refused

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from checkers.linearizability import Linearizability
+from checkers.linearizability.checker import Linearizability
 from checkers.result import Result
 from tests.cli.conftest import Call, refused
 from tests.live.clusters import ECHO, script

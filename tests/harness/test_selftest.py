@@ -15,15 +15,15 @@ import pytest
 
 import harness.caller
 import harness.run
-from checkers import linearizability
-from checkers.convergence import Convergence
-from checkers.engines import VALID
 from checkers.history import NEMESIS, Op, read
-from checkers.linearizability import Linearizability
-from checkers.raft_invariants import RaftInvariants
+from checkers.linearizability import checker as linearizability
+from checkers.linearizability.checker import Linearizability
+from checkers.linearizability.engines import VALID
 from checkers.record import TraceEvent
+from checkers.replicas.convergence import Convergence
+from checkers.replicas.raft_invariants import RaftInvariants
 from checkers.result import Result
-from checkers.stats import Stats
+from checkers.runs.stats import Stats
 from harness.caller import Caller
 from harness.errors import HarnessError
 from harness.interpreter import Interpreter

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from checkers.well_formed import WellFormed
+from checkers.runs.well_formed import WellFormed
 from tests.checkers.histories import History, types
 
 

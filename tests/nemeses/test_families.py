@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from checkers.bite import outcome
 from checkers.faults import faults
 from checkers.history import Op
+from checkers.runs.bite import outcome
 from harness.streams import Streams
 from nemeses.family import Effect, Shape, Slot
 from nemeses.fault import Fault, Trigger

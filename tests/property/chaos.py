@@ -1,16 +1,16 @@
 """A cluster in the hands of an adversary: numbers decide what happens next to cores, messages and disks.
 
 Each number is one event: most deliver a message (any of those in flight), others drop or double one, fire a timer
-(a stale one too), store, ask, kill, cut the power, start. Two judges watch: ``checkers.raft_invariants`` by the
+(a stale one too), store, ask, kill, cut the power, start. Two judges watch: ``raft_invariants`` by the
 trace (with ``state_divergence`` and ``agreement``), and ``check`` here, by looking at the cores' own logs.
 """
 
 from __future__ import annotations
 
-from checkers.agreement import Agreement
-from checkers.raft_invariants import RaftInvariants
 from checkers.record import TraceEvent
-from checkers.state_divergence import StateDivergence
+from checkers.replicas.agreement import Agreement
+from checkers.replicas.raft_invariants import RaftInvariants
+from checkers.replicas.state_divergence import StateDivergence
 from nodes import kernel
 from nodes.kernel import Now, Persist, Receive, Reply, Request, Send, SetTimer, Start, Stored, Timer
 from nodes.raft.core import LEADER

@@ -7,8 +7,8 @@ from itertools import combinations
 
 import pytest
 
-from checkers.list_append import ListAppend
 from checkers.record import Record
+from checkers.txn.list_append import ListAppend
 from harness.report.ring import BOX_HEIGHT, BOX_WIDTH, BOXES_MAX, ring
 from tests.checkers.test_list_append import CASES
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from checkers.datatypes import containers, counter, mutex
-from tests.checkers.linearizability.batches import batch
-from tests.checkers.linearizability.specs import SPECS
-from tests.checkers.linearizability.test_against_twin import BATCH, decided, model_of, samples
+from checkers.linearizability.datatypes import containers, counter, mutex
+from tests.checkers.linearizability.checker.batches import batch
+from tests.checkers.linearizability.checker.specs import SPECS
+from tests.checkers.linearizability.checker.test_against_twin import BATCH, decided, model_of, samples
 from tests.kernels import uncompiled
 
 USERS = {

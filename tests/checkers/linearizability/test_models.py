@@ -8,7 +8,7 @@ import pytest
 
 from checkers import Model, check
 from checkers.history import Op, write
-from checkers.linearizability import Linearizability, model_named
+from checkers.linearizability.checker import Linearizability, model_named
 from checkers.models import INCONSISTENT, MODELS, ModelError, multi_register, own, semaphore
 from checkers.record import Record
 from harness.cli import main

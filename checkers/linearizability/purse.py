@@ -1,0 +1,45 @@
+"""What a compiled search asks now and then: may I go on?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checkers.linearizability.budget import CONFIGURATION_BYTES, Budget
+
+STRIDE = 1000
+"""configurations between two looks at the clock, at most"""
+
+
+class Purse:
+    """A budget for a batch of keys: each may use an equal share of what is left.
+
+    ``search.current`` is the key in hand.
+    """
+
+    def __init__(self, budget: Budget, keys: int) -> None:
+        self.search: Any = None
+        self._budget = budget
+        self._keys = keys
+        self._key = -1
+        self._share = budget
+        self._explored = 0
+
+    def look(self, explored: int, held: int) -> int:
+        """Charge for the configurations since the last look, ``held`` bytes being in memory; how many may be explored
+        before the next. Raises BudgetExceededError.
+        """
+        budget = self._budget
+        if self.search is not None:
+            key = self.search.current
+            if key != self._key:
+                self._key = key
+                self._share = budget.share(self._keys - key)
+            new = explored - self._explored
+            self._explored = explored
+            if self._share is not budget:
+                budget.configurations += new
+            self._share.charge(new, held // CONFIGURATION_BYTES)
+        share = self._share
+        if share.configurations_max is None:
+            return STRIDE
+        return max(1, min(STRIDE, share.configurations_max - share.configurations + 1))

@@ -1,0 +1,93 @@
+"""The engine ``search``: registers whose values may be written more than once (checkers/kernels/search.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from checkers.columns import Int64
+from checkers.kernels import search, view
+from checkers.linearizability.budget import Budget, BudgetExceededError
+from checkers.linearizability.engines import DECLINED, UNKNOWN, Decisions, Engine, Objects, undecided
+from checkers.linearizability.purse import Purse
+from checkers.models import Model, Role
+
+IDLE_MAX = 100_000
+"""operations of a key whose search is kept for the next, with its memory"""
+
+
+def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
+    """Declines keys with operations that have no role of a register."""
+    del model
+    decisions = undecided(objects.keys)
+    status, position, why = decisions
+    status[:] = UNKNOWN
+    for key in _strangers(objects):
+        status[key] = DECLINED
+        why[key] = "some of its operations are no reads, writes or compare-and-sets of one register"
+    with _loaded(objects, budget) as found:
+        _decide(found, objects, view(status), view(position), why)
+    return decisions
+
+
+def _decide(found: search.Search, objects: Objects, status: Any, position: Any, why: dict[int, str]) -> None:
+    registers = objects.registers
+    arguments = _flat(objects.start), _flat(registers.need), _flat(registers.put), registers.initial
+    key = 0
+    while key < objects.keys:
+        try:
+            found.decide(key, *arguments, status, position)
+        except BudgetExceededError as e:
+            key = found.current
+            position[key] = found.proved
+            why[key] = str(e)
+            key += 1
+        else:
+            break
+
+
+_idle: list[search.Search] = []
+"""a search that has ended, to be used again: making one takes longer than judging a small history"""
+
+
+@contextmanager
+def _loaded(objects: Objects, budget: Budget) -> Iterator[search.Search]:
+    purse = Purse(budget, objects.keys)
+    if _idle:
+        found = _idle.pop()
+        found.again(purse.look)
+    else:
+        found = search.Search(purse.look)
+    purse.search = found
+    longest = int(np.diff(objects.start).max(initial=1))
+    found.load(_flat(objects.begin), _flat(objects.end), objects.registers.size, longest)
+    yield found
+    if longest < IDLE_MAX and not _idle:
+        found.again(_unasked)
+        _idle.append(found)
+
+
+def _unasked(explored: int, held: int) -> int:
+    """Of an idle search."""
+    del explored, held
+    return 1
+
+
+def _flat(array: Int64) -> Any:
+    return view(np.ascontiguousarray(array))
+
+
+def _strangers(objects: Objects) -> list[int]:
+    """The keys with operations of no role."""
+    strange: NDArray[np.bool_] = (objects.roles == Role.OTHER) | (objects.roles == Role.MISMATCH)
+    if not strange.any():
+        return []
+    keys = np.searchsorted(objects.start, np.flatnonzero(strange), side="right") - 1
+    return [int(key) for key in np.unique(keys)]
+
+
+ENGINE = Engine("search", decide)
