@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from checkers.columns import FAIL, INT, INVOKE, NIL, OK, Column, History, Values
-from tests.checkers.linearizability.checker.specs import REFUSED, SILENT
-from tests.checkers.linearizability.checker.twin import Step
+from tests.checkers.linearizability.specs import REFUSED, SILENT
+from tests.checkers.linearizability.twin import Step
 
 PRECONDITION_FAILED = 22
 

@@ -7,8 +7,8 @@ from functools import cache
 from itertools import combinations, combinations_with_replacement
 from typing import Any
 
-from tests.checkers.linearizability.checker.specs import SILENT, Spec
-from tests.checkers.linearizability.checker.twin import Step, Twin
+from tests.checkers.linearizability.specs import SILENT, Spec
+from tests.checkers.linearizability.twin import Step, Twin
 
 
 @cache

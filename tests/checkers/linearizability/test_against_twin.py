@@ -16,10 +16,10 @@ from checkers.linearizability.engines import DECLINED, INVALID, VALID, engine_na
 from checkers.linearizability.objects import grouped
 from checkers.models import MODELS, Model
 from checkers.record import Record
-from tests.checkers.linearizability.checker.batches import batch
-from tests.checkers.linearizability.checker.shapes import all_small, drawn
-from tests.checkers.linearizability.checker.specs import SPECS
-from tests.checkers.linearizability.checker.twin import Step, Twin
+from tests.checkers.linearizability.batches import batch
+from tests.checkers.linearizability.shapes import all_small, drawn
+from tests.checkers.linearizability.specs import SPECS
+from tests.checkers.linearizability.twin import Step, Twin
 
 SAMPLES = 5000
 """random histories of each spec"""

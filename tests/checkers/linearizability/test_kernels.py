@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from checkers.linearizability.datatypes import containers, counter, mutex
-from tests.checkers.linearizability.checker.batches import batch
-from tests.checkers.linearizability.checker.specs import SPECS
-from tests.checkers.linearizability.checker.test_against_twin import BATCH, decided, model_of, samples
+from tests.checkers.linearizability.batches import batch
+from tests.checkers.linearizability.specs import SPECS
+from tests.checkers.linearizability.test_against_twin import BATCH, decided, model_of, samples
 from tests.kernels import uncompiled
 
 USERS = {

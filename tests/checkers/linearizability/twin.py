@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tests.checkers.linearizability.checker.specs import REFUSED, SILENT, UNKNOWN, Spec
+from tests.checkers.linearizability.specs import REFUSED, SILENT, UNKNOWN, Spec
 
 
 class Step(NamedTuple):
