@@ -92,7 +92,7 @@ class Adapter:
     def check(self, config: Mapping[str, Any]) -> None:
         """Raises ValueError, one line, for settings that cannot be."""
         if not isinstance(config, Mapping):
-            raise ValueError(f"expected a mapping, got {config!r}")
+            raise ValueError(f"expected a mapping, got {config!r}")  # noqa: TRY004 (one kind of refusal)
         for key in config:
             if key not in self.settings:
                 known = ", ".join(self.settings) or "nothing"
