@@ -19,7 +19,9 @@ from harness.conduct import read_journal, read_state
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-COMMAND = [sys.executable, "-m", "harness.cli"]
+# whoever runs the tests in the background has told its children to ignore SIGINT
+HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = [sys.executable, "-c", f"{HEEDS}; import sys; from harness.cli import main; sys.exit(main())"]
 PATIENCE_S = 120
 
 
