@@ -297,7 +297,7 @@ class Machine:
             self.ssh.get(packed, Path(file.name))
             try:
                 with tarfile.open(file.name) as tar:
-                    tar.extractall(folder, filter="data")
+                    _unpack(tar, folder)
             except (OSError, tarfile.TarError) as e:
                 raise RemoteError(f"{self.name}: cannot unpack what came from there: {e}") from e
 
@@ -311,3 +311,14 @@ class Machine:
     def _clear_filters(self) -> None:
         """Without the right to do it nothing was done either."""
         self._as_root.run(f"{PATH}; {CLEAR}", repeatable=True)
+
+
+def _unpack(tar: tarfile.TarFile, folder: Path) -> None:
+    """Plain files and folders below ``folder``, and nothing else; Python 3.11.4 and later see to it themselves."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, filter="data")
+        return
+    for member in tar.getmembers():
+        place = (folder / member.name).resolve()
+        if (member.isfile() or member.isdir()) and place.is_relative_to(folder.resolve()):
+            tar.extract(member, folder)

@@ -60,7 +60,7 @@ setattr(owner, name, trapped)
 """
 """kills the harness at the so-manieth call of a function: the same place each time, however slow the machine"""
 
-BUILD = "harness.live.image:_vendor"
+BUILD = "harness.live.image:vendor"
 MIDDLE = "harness.live.faults.firewall:Firewall.release"
 POINTS = [
     (BUILD, 1),
