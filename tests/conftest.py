@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# no test asserts a duration, so neither does Hypothesis: a busy machine is no defect
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 STRICT = os.environ.get("SPLITBRAIN_NO_SKIPS") == "1"
 
