@@ -10,19 +10,27 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 KERNELS = Path("checkers/kernels")
+SHARED = "checkers.kernels.shared"
+"""what Cython brings for memoryviews, compiled once instead of into each kernel"""
+
+FLAGS = ["-O3", "-g0"]
 
 extensions = [
-    Extension(
-        f"checkers.kernels.{types.stem}",
-        [types.with_suffix(".py").as_posix()],
-        extra_compile_args=["-O3"],
-    )
-    for types in sorted(KERNELS.glob("*.pxd"))
+    Extension(SHARED, [], extra_compile_args=FLAGS),
+    *(
+        Extension(
+            f"checkers.kernels.{types.stem}",
+            [types.with_suffix(".py").as_posix()],
+            extra_compile_args=FLAGS,
+        )
+        for types in sorted(KERNELS.glob("*.pxd"))
+    ),
 ]
 
 modules = cythonize(
     extensions,
     build_dir="build/kernels",
+    shared_utility_qualified_name=SHARED,
     compiler_directives={
         "language_level": 3,
         "annotation_typing": False,

@@ -26,12 +26,15 @@ import os
 from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
+SHARED = "shared"
+"""a compiled module without a file of its own: what Cython brings for memoryviews, once for all kernels"""
+
 
 def _compiled() -> bool:
     """Whether every kernel is: one that is not would misread what only machine code wraps around at 64 bits."""
     here = frozenset(os.listdir(os.path.dirname(__file__)))  # noqa: PTH120, PTH208 (pathlib costs the start-up)
     kernels = [name.removesuffix(".pxd") for name in here if name.endswith(".pxd")]
-    return all(any(kernel + suffix in here for suffix in EXTENSION_SUFFIXES) for kernel in kernels)
+    return all(any(name + suffix in here for suffix in EXTENSION_SUFFIXES) for name in (SHARED, *kernels))
 
 
 COMPILED: bool = _compiled()

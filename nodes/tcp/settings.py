@@ -20,7 +20,10 @@ KEY_VARIABLE = PREFIX + "KEY"
 
 
 class Tls(msgspec.Struct, frozen=True):
-    """Files in PEM. A node's certificate names the node's id (DNS), and is signed by ``ca``."""
+    """Files in PEM. A node's certificate names the node's id (DNS), and is signed by ``ca``.
+
+    They follow RFC 5280 to the letter, as Python asks by itself from 3.13 on: ``ca`` says that it may sign.
+    """
 
     cert: Path
     key: Path
@@ -35,6 +38,7 @@ class Tls(msgspec.Struct, frozen=True):
             raise ValueError(f"--tls-cert, --tls-key or --tls-ca: {e}") from e
         made.minimum_version = ssl.TLSVersion.TLSv1_3
         made.verify_mode = ssl.CERT_REQUIRED
+        made.verify_flags |= ssl.VERIFY_X509_STRICT
         return made
 
 

@@ -221,7 +221,8 @@ def certificates(folder: Path, names: dict[str, str]) -> None:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
-    openssl(*new, "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
+    authority = ("-subj", "/CN=authority", "-addext", "keyUsage=critical,keyCertSign")
+    openssl(*new, *authority, "-keyout", "ca.key", "-out", "ca.pem")
     for stem, name in names.items():
         subject = ("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")
         signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=CA:FALSE")
