@@ -144,9 +144,9 @@ class _Others:
             else odd
         )
         for m in self.out.places("future-read", np.concatenate([good[inside], odd])):
-            key, read_ = self._key(m), int(read[m])
+            key, read_, element = self._key(m), int(read[m]), self.micro.value_of(m)
             sentence = (
-                f"T1 read key {text(key)} as {shown(self._list(read_))}; it appended {text(self.micro.value_of(m))} "
+                f"T1 read key {text(key)} as {shown(self._list(read_), element)}; it appended {text(element)} "
                 "only after that."
             )
             self.out.tell("future-read", [self._txn(m)], sentence, key)
@@ -198,19 +198,21 @@ class _Others:
 
     def _garbage(self, m: int, element: Any) -> None:
         key = self._key(m)
-        sentence = f"T1 read key {text(key)} as {shown(self._list(m))}; nobody appended {text(element)}."
+        sentence = (
+            f"T1 read key {text(key)} as {shown(self._list(m), element)}; nobody appended {text(element)}."
+        )
         self.out.tell("garbage-read", [self._txn(m)], sentence, key)
 
     def _aborted(self, m: int, element: Any, writer: int) -> None:
         key = self._key(m)
-        seen = f"T2 read key {text(key)} as {shown(self._list(m))}"
+        seen = f"T2 read key {text(key)} as {shown(self._list(m), element)}"
         sentence = f"{seen}, but T1, which appended {text(element)}, had failed."
         self.out.tell("G1a", [writer, self._txn(m)], sentence, key)
 
     def _duplicate(self, m: int) -> None:
         key, elements = self._key(m), self._list(m)
         element = next(e for i, e in enumerate(elements) if e in elements[:i])
-        sentence = f"T1 read key {text(key)} as {shown(elements)}: {text(element)} is there twice."
+        sentence = f"T1 read key {text(key)} as {shown(elements, element)}: {text(element)} is there twice."
         self.out.tell("duplicate-elements", [self._txn(m)], sentence, key)
 
     def _dirty(self) -> None:

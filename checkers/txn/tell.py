@@ -15,14 +15,22 @@ from checkers.words import seconds, who
 
 SHOWN_MAX = 6
 """elements of a list that are shown, from its end"""
+PLACES_MAX = 3
+"""places of elements before those"""
 MICRO_MAX = 8
 """micro-operations of a transaction that are shown"""
 
 
-def shown(elements: Sequence[Any]) -> str:
-    """``[.. 4 5]``: the end of a list tells what it is."""
-    tail = " ".join(text(e) for e in elements[-SHOWN_MAX:])
-    return f"[.. {tail}]" if len(elements) > SHOWN_MAX else f"[{tail}]"
+def shown(elements: Sequence[Any], *about: Any) -> str:
+    """``[… 4 5]``: the end of a list tells what it is; ``[7 1 7 … 4 5]``: and where those elements stand."""
+    first = max(0, len(elements) - SHOWN_MAX)
+    places = [at for at, e in enumerate(elements[:first]) if e in about][:PLACES_MAX]
+    kept = sorted({i for at in places for i in (at - 1, at, at + 1) if 0 <= i < first})
+    words, last = [], -1
+    for at in (*kept, *range(first, len(elements))):
+        words += ["…"] * (at > last + 1) + [text(elements[at])]
+        last = at
+    return f"[{' '.join(words)}]"
 
 
 def text(value: Any) -> str:

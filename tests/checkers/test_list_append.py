@@ -21,6 +21,7 @@ from checkers.record import Record
 from checkers.result import Result
 from checkers.txn.list_append import ListAppend
 from checkers.txn.models import FORBIDDEN
+from checkers.txn.tell import shown
 from tests.checkers.histories import History, types
 
 MICRO = re.compile(r"([ar])([a-z])(\d+|\[[\d ]*\])")
@@ -246,6 +247,12 @@ def test_the_explanation_names_who_when_and_why() -> None:
     )
     assert anomaly.op_indexes == [0, 1, 2, 3]
     assert anomaly.data["edges"] == ["rw", "realtime"]
+
+
+def test_of_a_long_list_the_end_is_shown_and_what_the_sentence_is_about() -> None:
+    assert shown([1, 2, 3]) == "[1 2 3]"
+    assert shown(list(range(20))) == "[… 14 15 16 17 18 19]"
+    assert shown([7, 1, 7, *range(20, 30)], 7) == "[7 1 7 20 … 24 25 26 27 28 29]"
 
 
 def test_the_shortest_cycle_is_shown() -> None:
