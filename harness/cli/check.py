@@ -117,6 +117,8 @@ def check(
         if by_model
         else checkers_of(workload or workload_of(history, path, ops), ops, traced=trace is not None)
     )
+    if engine is not None and "linearizability" not in names:
+        raise UsageError(f"check: --engine: only linearizability has engines; asked here: {', '.join(names)}")
     options: dict[str, Any] = {"model": model, "budget_s": budget_s, "budget_mb": budget_mb, "engine": engine}
     given = options_of(history, option or ())
     record = Record(

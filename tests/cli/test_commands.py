@@ -137,6 +137,7 @@ def test_check_by_a_consistency_model(call: Call) -> None:
     assert call("check", "h.edn", "--workload", "list-append").code == 1
     refused(call("check", "h.edn", "--model", "serialisable"), "serialisable", "serializable")
     refused(call("check", "h.edn", "--workload", "stats"), "stats")
+    refused(call("check", "h.edn", "--engine", "zones"), "--engine", "list-append")
 
 
 def test_check_of_nothing_is_not_green(call: Call) -> None:
