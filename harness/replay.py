@@ -88,15 +88,22 @@ def recorded_verdict(folder: Path) -> Verdict | None:
     return found
 
 
-def replay(folder: Path, store: Store) -> Replayed:
-    """Execute the run in ``folder`` again and compare. A live replay is a run of its own in the store."""
+def replay(folder: Path, store: Store, env: EnvName | None = None) -> Replayed:
+    """Execute the run in ``folder`` again and compare. A live replay is a run of its own in the store.
+
+    ``env``: play its schedule there instead, as a run of its own with nothing to compare.
+    """
     from harness.run import check_spec, execute  # noqa: PLC0415 (imports every environment)
 
     spec, made_by = load_spec(folder)
+    recorded_in = spec.env
+    spec = msgspec.structs.replace(spec, env=env or recorded_in)
     check_spec(spec)
     recorded = recorded_verdict(folder)
-    if spec.env != "sim":
-        schedule = _schedule(folder)
+    real = spec.env != "sim" or recorded_in != "sim"
+    # faults that were given to a simulated run (test --schedule) do not follow from its seed either
+    schedule = _schedule(folder) if real or not spec.nemesis else None
+    if real:
         live = store.new(spec.name, spec.seed)
         outcome = execute(spec, live, schedule=schedule)
         return Replayed(
@@ -104,7 +111,7 @@ def replay(folder: Path, store: Store) -> Replayed:
         )
     with tempfile.TemporaryDirectory(prefix="splitbrain-replay-") as scratch:
         again = Path(scratch)
-        outcome = execute(spec, again, report=False)
+        outcome = execute(spec, again, schedule=schedule, report=False)
         result = Replayed(
             spec=spec,
             recorded=recorded,

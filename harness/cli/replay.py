@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.common import DEFAULT_STORE, STYLES, StoreOption, open_store, say
+from harness.cli.once import one_of_envs
 from harness.conduct import read_state
 from harness.errors import FAILED, VERDICT_CODES, UsageError
 from harness.replay import Difference, Replayed
@@ -23,17 +24,22 @@ def register(app: typer.Typer) -> None:
 
 def replay(
     run: Annotated[str, typer.Argument(help="Folder of a run, or latest.")],
+    env: Annotated[
+        str | None, typer.Option(help="Play the schedule there: sim, process, docker or ssh.")
+    ] = None,
     store: StoreOption = Path(DEFAULT_STORE),
 ) -> int:
     """Returns the verdict's exit code; 255 where a simulation did not repeat itself."""
+    place = None if env is None else one_of_envs(env, "replay: --env")
     where = open_store(store)
     folder = run_folder(where.find(run), where)
-    result = again(folder, where)
+    result = again(folder, where, place)
     spec = result.spec
     say(f"seed {spec.seed}: {folder}")
     say(f"verdict: recorded {result.recorded or 'none'}, replayed {result.replayed}", STYLES[result.replayed])
     if result.identical is None:
-        say(f"the schedule was played again in real time ({spec.env}): {result.folder}")
+        how = "in simulation" if spec.env == "sim" else f"in real time ({spec.env})"
+        say(f"the schedule was played again {how}: {result.folder}")
         return VERDICT_CODES[result.replayed]
     if result.identical:
         for name, value in result.sums.items():

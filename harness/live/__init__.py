@@ -4,6 +4,11 @@
 |---|---|
 | `drive` | one run: open, run a coroutine, clean up, merge the trace |
 | `cluster` | a live cluster behind both ports |
+| `seat` | what is remembered of a node across its incarnations |
+| `post` | messages between nodes, for clients, for services |
+| `linkfaults` | which means does which fault of links |
+| `clocks` | clocks as nodes read them |
+| `machine` | what a node's machine does to it: disk, processor, memory |
 | `member`, `process`, `tcp`, `container` | one node's place: how it is started, killed, paused, spoken to |
 | `doorway` | the connection to a node's door for clients |
 | `docker` | the environment of containers: network, addresses, firewall, proxies |

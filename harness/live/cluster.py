@@ -13,14 +13,19 @@ from typing import Any
 import msgspec
 
 from harness.errors import UsageError
+from harness.live.clocks import Reading, error_of_clock
 from harness.live.errors import StartError
 from harness.live.faults.firewall import Firewall
+from harness.live.faults.netem import Netem
+from harness.live.linkfaults import LinkFaults
 from harness.live.machine import Machine
 from harness.live.member import Member
 from harness.live.network import Latency, Network
+from harness.live.post import Post
 from harness.live.proxy import LinkProxies
-from harness.live.runtime import LiveMailbox, LiveRuntime, line
-from harness.live.services import Service, services
+from harness.live.runtime import LiveMailbox, LiveRuntime
+from harness.live.seat import Seat
+from harness.live.services import services
 from harness.live.trace import Event, Follower, Line
 from harness.live.wires import Links
 from harness.runtime import Mailbox
@@ -34,56 +39,7 @@ from workloads.port import CallTimeoutError
 CONTROL = "c-splitbrain"
 """the client on whose behalf the harness speaks to nodes"""
 READING_S = 0.5
-GARBAGE_KEPT = 100
 POLL_S = 0.005
-
-
-class _Envelope(msgspec.Struct, gc=False):
-    src: str
-    dest: str
-    body: msgspec.Raw
-
-
-class _Reading(msgspec.Struct):
-    """The body of splitbrain_clock_ok."""
-
-    monotonic_ns: int
-    wall_ns: int
-    real_monotonic_ns: int
-    real_wall_ns: int
-
-
-_envelope = msgspec.json.Decoder(_Envelope).decode
-_body = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class _Seat:
-    """What the harness remembers of a node across its incarnations."""
-
-    def __init__(self, member: Member) -> None:
-        self.member = member
-        self.incarnation = 0
-        self.ready = False
-        """messages are for it, from its init on"""
-        self.initialised = False
-        """it has answered init"""
-        self.changing = asyncio.Lock()
-        """one of kill, start, pause and resume at a time: faults may overlap"""
-        self.killing = False
-        """its end is the harness's doing"""
-        self.losing_power = False
-        """its end is to take what it has not synced"""
-        self.lost_bytes = 0
-        self.holds = 0
-        """pauses in force: it goes on when the last of them is left, or with its next incarnation"""
-        self.stalled = 0
-        self.garbage = 0
-        self.first_garbage: asyncio.Future[bytes] | None = None
-        self.exited: asyncio.Event = asyncio.Event()
-        self.clock = (0, 0)
-        self.set_reading: _Reading | None = None
-        self.last_state = (0, 0)
-        self.machine: Machine
 
 
 class LiveCluster:
@@ -91,7 +47,7 @@ class LiveCluster:
 
     ``members`` makes each node's place from its name and the two callbacks of a place. ``hear`` is told of
     trace events as they happen: (node, line). ``proxies``: the nodes have links of their own, through these.
-    ``firewall``: links are cut there.
+    ``firewall``: links are cut there. ``netem``: they are shaped there.
     """
 
     def __init__(
@@ -104,6 +60,7 @@ class LiveCluster:
         hear: Callable[[str, Line], None],
         proxies: LinkProxies | None = None,
         firewall: Firewall | None = None,
+        netem: Netem | None = None,
     ) -> None:
         self.nodes = spec.node_names()
         self.capabilities = able
@@ -120,22 +77,21 @@ class LiveCluster:
         except msgspec.ValidationError as e:
             raise UsageError(f"options.latency or init_timeout_s: {e}") from e
         self.runtime = LiveRuntime(self._post)
-        self._carrier = Network(latency, streams, self._deliver)
+        self._seats: dict[str, Seat] = {}
+        self._mail = Post(self._seats, services(streams), self._send, self.runtime.replied)
+        self._carrier = Network(latency, streams, self._mail.deliver)
         self.network: Links = self._carrier if proxies is None else proxies
         if proxies is not None:
-            proxies.arrived = self._arrived
+            proxies.arrived = self._mail.arrived
             proxies.latency = latency
         self._firewall = firewall
-        self._dropped: dict[Link, int] = {}
-        """packets that the firewall dropped, when it was last asked"""
+        self._link_faults = LinkFaults(self.network, firewall, netem)
         self._power = {name: streams.stream("power", name) for name in self.nodes}
-        self._services: dict[str, Service] = services(streams)
         self._follower = Follower(hear)
         self._control_id = 0
-        self._seats: dict[str, _Seat] = {}
         for name in self.nodes:
             self.folders[name].mkdir(parents=True, exist_ok=True)
-            self._seats[name] = _Seat(members(name, self.folders[name], self._on_line, self._on_exit))
+            self._seats[name] = Seat(members(name, self.folders[name], self._mail.on_line, self._on_exit))
             seat = self._seats[name]
             seat.machine = Machine(seat, partial(self._control, seat, seconds=READING_S))
 
@@ -182,7 +138,7 @@ class LiveCluster:
         await asyncio.gather(*(self._end(seat) for seat in self._seats.values()))
         self._follower.close()
 
-    async def _end(self, seat: _Seat) -> None:
+    async def _end(self, seat: Seat) -> None:
         seat.killing = True
         with suppress(Exception):  # the others must go too
             await seat.machine.close()
@@ -204,7 +160,7 @@ class LiveCluster:
             self._follower.poll()
             await asyncio.sleep(POLL_S)
 
-    async def _start(self, seat: _Seat) -> None:
+    async def _start(self, seat: Seat) -> None:
         """A new incarnation, up to its init_ok; raises StartError, and leaves the node dead."""
         member = seat.member
         seat.incarnation += 1
@@ -227,7 +183,7 @@ class LiveCluster:
         finally:
             seat.first_garbage = None
 
-    async def _await_init(self, seat: _Seat) -> None:
+    async def _await_init(self, seat: Seat) -> None:
         """Whatever comes first: the answer, an exit, garbage, or the time-out."""
         name = seat.member.name
         body = {"type": "init", "node_id": name, "node_ids": list(self.nodes)}
@@ -251,7 +207,7 @@ class LiveCluster:
         await seat.machine.started()
 
     def _trouble(
-        self, seat: _Seat, answer: asyncio.Future[dict[str, Any]], garbage: asyncio.Future[bytes]
+        self, seat: Seat, answer: asyncio.Future[dict[str, Any]], garbage: asyncio.Future[bytes]
     ) -> str | None:
         """What kept the node from starting, in words; None when it answered init."""
         if answer.done() and not isinstance(answer.exception(), CallTimeoutError):
@@ -265,7 +221,7 @@ class LiveCluster:
             return f"exited at once with status {seat.member.exit_status}; {last}"
         return f"did not answer init within {self._init_timeout_s:g} s"
 
-    async def _control(self, seat: _Seat, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+    async def _control(self, seat: Seat, body: dict[str, Any], seconds: float) -> dict[str, Any]:
         """A request of the harness's own to one node; raises CallTimeoutError."""
         self._control_id += 1
         name = seat.member.name
@@ -277,59 +233,10 @@ class LiveCluster:
         """A request of a client. ``init`` is the first line of all that a node gets."""
         if client == CONTROL:
             self._seats[node].ready = True
-        self._deliver(node, data)
+        self._mail.deliver(node, data)
 
-    def _arrived(self, node: str) -> None:
-        """A frame has reached the kernel of a node."""
-        seat = self._seats[node]
-        if seat.holds > seat.machine.short:
-            seat.stalled += 1
-        elif seat.holds:
-            seat.machine.waited += 1
-
-    def _deliver(self, node: str, data: bytes) -> None:
-        self._arrived(node)
-        seat = self._seats[node]
-        if seat.ready:
-            seat.member.write(data)
-
-    def _on_line(self, node: str, data: bytes) -> None:
-        try:
-            envelope = _envelope(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            self._on_garbage(node, data)
-            return
-        dest = envelope.dest
-        if dest in self._seats:
-            if dest == node:
-                self._deliver(node, data + b"\n")
-            else:
-                self._carrier.send(node, dest, data + b"\n")
-            return
-        try:
-            body = _body(envelope.body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._on_garbage(node, data)
-            return
-        service = self._services.get(dest)
-        if service is None:
-            self.runtime.replied(dest, body)
-        elif "in_reply_to" not in body:
-            reply = service(node, body)
-            if "msg_id" in body:
-                reply["in_reply_to"] = body["msg_id"]
-            self._deliver(node, line(dest, node, reply))
-
-    def _on_garbage(self, node: str, data: bytes) -> None:
-        if not data.strip():
-            return
-        seat = self._seats[node]
-        seat.garbage += 1
-        if seat.garbage <= GARBAGE_KEPT:
-            with (seat.member.folder / "garbage.log").open("ab") as file:
-                file.write(data[:1000] + b"\n")
-        if seat.first_garbage is not None and not seat.first_garbage.done():
-            seat.first_garbage.set_result(data)
+    def _send(self, src: str, dst: str, data: bytes) -> None:
+        self._carrier.send(src, dst, data)
 
     def _on_exit(self, node: str) -> None:
         seat = self._seats[node]
@@ -359,19 +266,13 @@ class LiveCluster:
         return self._follower.leader() if self.traced else None
 
     async def cut(self, links: Iterable[Link]) -> int:
-        if self._firewall is not None:
-            return -await self._firewall.cut(links)  # below zero: handles of the network are above
-        return self.network.cut(links)
+        return await self._link_faults.cut(links)
 
     async def shape(self, links: Iterable[Link], rule: LinkRule) -> int:
-        return self.network.shape(links, rule)
+        return await self._link_faults.shape(links, rule)
 
     async def release(self, handle: int) -> None:
-        if handle < 0:
-            assert self._firewall is not None
-            await self._firewall.release(-handle)
-        else:
-            self.network.release(handle)
+        await self._link_faults.release(handle)
 
     async def kill(self, node: str) -> None:
         seat = self._seats[node]
@@ -438,7 +339,7 @@ class LiveCluster:
             await self._set_clock(seat)
             self._note(node, "clock", {"offset_ns": offset_ns, "rate_ppm": rate_ppm})
 
-    async def _set_clock(self, seat: _Seat) -> None:
+    async def _set_clock(self, seat: Seat) -> None:
         offset_ns, rate_ppm = seat.clock
         if seat.machine.fake_clock is not None:
             await seat.machine.fake_clock.set(offset_ns, rate_ppm)
@@ -446,11 +347,11 @@ class LiveCluster:
         body = {"type": "splitbrain_clock", "offset_ns": offset_ns, "rate_ppm": rate_ppm}
         seat.set_reading = await self._reading(seat, body)
 
-    async def _reading(self, seat: _Seat, body: dict[str, Any]) -> _Reading | None:
+    async def _reading(self, seat: Seat, body: dict[str, Any]) -> Reading | None:
         """None from a node that does not answer: it is dead, stands still, or is too busy."""
         try:
             reply = await self._control(seat, body, READING_S)
-            return msgspec.convert(reply, _Reading)
+            return msgspec.convert(reply, Reading)
         except (CallTimeoutError, msgspec.ValidationError):
             return None
 
@@ -473,7 +374,7 @@ class LiveCluster:
         states = await asyncio.gather(*(self._observe(self._seats[name]) for name in self.nodes))
         return dict(zip(self.nodes, states, strict=True))
 
-    async def _observe(self, seat: _Seat) -> NodeState:
+    async def _observe(self, seat: Seat) -> NodeState:
         member = seat.member
         paused = await member.paused() and seat.holds > seat.machine.short
         answers = self.own and seat.initialised and not paused
@@ -482,7 +383,7 @@ class LiveCluster:
         if answers and "clock" in self.capabilities:
             now = await self._reading(seat, {"type": "splitbrain_clock"})
             if now is not None:
-                seat.last_state = _error_of_clock(seat.set_reading, now)
+                seat.last_state = error_of_clock(seat.set_reading, now)
         elif seat.machine.fake_clock is not None:
             seat.last_state = await seat.machine.fake_clock.error()
         state = NodeState(
@@ -499,21 +400,7 @@ class LiveCluster:
         return state
 
     async def refresh(self) -> None:
-        if self._firewall is not None:
-            self._dropped = await self._firewall.refused()
+        await self._link_faults.refresh()
 
     def links(self) -> dict[Link, LinkCount]:
-        counts = self.network.counts()
-        for link, packets in self._dropped.items():
-            counts.setdefault(link, LinkCount()).refused += packets
-        return counts
-
-
-def _error_of_clock(before: _Reading | None, now: _Reading) -> tuple[int, int]:
-    """Offset in ns and rate error in ppm, from two readings since the clock was set."""
-    offset = now.wall_ns - now.real_wall_ns
-    if before is None or now.real_monotonic_ns <= before.real_monotonic_ns:
-        return offset, 0
-    real = now.real_monotonic_ns - before.real_monotonic_ns
-    ahead = (now.monotonic_ns - before.monotonic_ns) - real
-    return offset, (2 * ahead * 1_000_000 + real) // (2 * real)
+        return self._link_faults.counts()

@@ -55,6 +55,22 @@ def test_one_changed_byte(call: Call, folder: Path, name: str) -> None:
     assert not called.err
 
 
+def test_faults_that_were_given_are_played_again(call: Call, folder: Path) -> None:
+    given = ("--schedule", str(folder / "schedule.yaml"))
+    called = call("test", "--time-limit", "1", "--quiet", "1", "--seed", "5", *given)
+    assert "identical: trace.jsonl" in call("replay", called.out.split()[5]).out
+
+
+def test_a_schedule_is_played_in_another_environment(call: Call, folder: Path) -> None:
+    called = call("replay", str(folder), "--env", "process")
+    assert called.code in {0, 2}, called
+    assert "the schedule was played again in real time (process): " in called.out
+    live = Path(called.out.split()[-1])
+    assert (live / "schedule.yaml").read_bytes() == (folder / "schedule.yaml").read_bytes()
+    assert "env: process" in (live / "run.yaml").read_text()
+    refused(call("replay", str(folder), "--env", "moon"), "replay: --env", "moon")
+
+
 def test_another_plan(call: Call, folder: Path) -> None:
     path = folder / "schedule.yaml"
     path.write_text(
