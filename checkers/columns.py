@@ -224,18 +224,18 @@ class History(Sequence[Op]):
     def __getitem__(self, at: int | slice) -> Op | list[Op]:
         if isinstance(at, slice):
             return [self[i] for i in range(*at.indices(len(self)))]
-        process = int(self.process[at])
-        node = int(self.node[at])
+        process, node = self.process.item(at), self.node.item(at)
+        key, value, error = self.key, self.value, self.error
         return Op(
-            int(self.index[at]),
-            int(self.time[at]),
+            self.index.item(at),
+            self.time.item(at),
             process if process >= 0 else self.names[-1 - process],
-            TYPES[self.type[at]],
-            self.fs[self.f[at]],
-            self.decode(self.key.kind[at], self.key.word[at]),
-            self.decode(self.value.kind[at], self.value.word[at]),
+            TYPES[self.type.item(at)],
+            self.fs[self.f.item(at)],
+            self.decode(key.kind.item(at), key.word.item(at)),
+            self.decode(value.kind.item(at), value.word.item(at)),
             None if node < 0 else self.strings[node],
-            self.decode(self.error.kind[at], self.error.word[at]),
+            self.decode(error.kind.item(at), error.word.item(at)),
         )
 
     def decode(self, kind: int | np.integer[Any], word: int | np.integer[Any]) -> Any:

@@ -37,35 +37,38 @@ def pair(history: History) -> Pairs:
     """
     size = len(history)
     begin, end, outcome = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.uint8)
-    slots, count = _slots(history)
-    problem = np.full(2, -1, np.int64)
-    problem[0] = pairing.FINE
+    process, high, places = _processes(history)
+    problem = np.empty(3, np.int64)
     found = pairing.pair(
-        view(slots),
+        view(process),
+        high,
         view(history.type),
         view(history.f),
-        view(np.full(count, -1, np.int64)),
+        view(history.key.kind),
+        view(history.key.word),
+        view(np.empty(places, np.int64)),
         view(begin),
         view(end),
         view(outcome),
         view(problem),
     )
     pairs = Pairs(begin[:found], end[:found], outcome[:found])
-    if problem[0] != pairing.FINE:
-        raise MalformedHistoryError(_misfit(history, pairs, int(problem[0]), int(problem[1])))
-    _same_keys(history, pairs)
+    what, position, otherwise = problem.tolist()
+    if what != pairing.FINE:
+        raise MalformedHistoryError(_misfit(history, pairs, what, position))
+    if otherwise:
+        _same_keys(history, pairs)
     return pairs
 
 
-def _slots(history: History) -> tuple[Int64, int]:
-    """Each op's process as a small number, the nemesis -1; and how many there are."""
+def _processes(history: History) -> tuple[Int64, int, int]:
+    """(each op's process as a number that is not far beyond the number of ops, the greatest, places for them all)."""
     process = history.process
     high = int(process.max()) if len(process) else 0
     if high <= 4 * len(process) + 1024:
-        slots = np.where(process < NEMESIS_CODE, high - process, process)
-        return slots, high + len(history.names) + 1
+        return process, high, max(high, 0) + len(history.names) + 1
     _, codes = np.unique(process, return_inverse=True)
-    return np.where(process == NEMESIS_CODE, -1, codes), len(process)
+    return np.where(process == NEMESIS_CODE, NEMESIS_CODE, codes), 0, len(process)
 
 
 def _misfit(history: History, pairs: Pairs, problem: int, position: int) -> str:

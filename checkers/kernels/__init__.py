@@ -13,7 +13,8 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 | micro, lists, registers | transactions: their micro-operations, and which versions these read and wrote |
 | graph, cycles | transactions: edges by source, components, the shortest cycles |
 | memberships | reads that had an element first and last |
-| pairing | invocations and their completions |
+| pairing, grouping | invocations and their completions; which of them may have happened, key by key |
+| effects | what a register's operations need and put |
 | text, json_ops, edn_ops | ops from bytes of JSON and EDN into columns |
 | pending, steps, moves, search | one order of a register's operations, each built on the one before |
 | cores | the few operations of a register that have none |

@@ -6,6 +6,8 @@ from collections.abc import MutableSequence, Sequence
 
 INVOKE = 0
 INFO = 3
+NIL = 0
+NEMESIS = -1
 
 FINE = 0
 STILL_OPEN = 1
@@ -14,9 +16,12 @@ OTHER_FUNCTION = 3
 
 
 def pair(
-    slot: Sequence[int],
+    process: Sequence[int],
+    high: int,
     kind: Sequence[int],
     f: Sequence[int],
+    key_kind: Sequence[int],
+    key_word: Sequence[int],
     current: MutableSequence[int],
     begin: MutableSequence[int],
     end: MutableSequence[int],
@@ -25,18 +30,25 @@ def pair(
 ) -> int:
     """Pair ops; the number of operations found.
 
-    ``slot``: of each op, its process as a small number, negative for those that are no client. ``current``: a place
-    for each slot, all -1. ``begin``, ``end``, ``outcome``: filled per operation, in order of invocation; ``end`` is
-    -1 and ``outcome`` INFO where nothing completed it. ``problem``: [what, position] of the first that does not fit,
-    where it stops.
+    ``process``: of each op, a number up to ``high``, or below NEMESIS one that is named. ``current``: a place for
+    each of both. ``begin``, ``end``, ``outcome``: filled per operation, in order of invocation; ``end`` is -1 and
+    ``outcome`` INFO where nothing completed it. ``problem``: [what, position] of the first that does not fit, where
+    it stops; and how many completions have a key that is not written as the invocation's is.
 
     An ``info`` of a process that has nothing open is a remark, as Jepsen allows, and completes nothing.
     """
     count = 0
-    for at in range(len(slot)):
-        who = slot[at]
+    problem[0] = FINE
+    problem[1] = -1
+    problem[2] = 0
+    for who in range(len(current)):
+        current[who] = -1
+    for at in range(len(process)):
+        who = process[at]
         if who < 0:
-            continue
+            if who == NEMESIS:
+                continue
+            who = high - who
         what = kind[at]
         number = current[who]
         if what == INVOKE:
@@ -50,10 +62,13 @@ def pair(
             outcome[count] = INFO
             count += 1
         elif number >= 0:
-            if f[begin[number]] != f[at]:
+            first = begin[number]
+            if f[first] != f[at]:
                 problem[0] = OTHER_FUNCTION
                 problem[1] = at
                 return count
+            if key_kind[at] != NIL and (key_kind[at] != key_kind[first] or key_word[at] != key_word[first]):
+                problem[2] += 1
             end[number] = at
             outcome[number] = what
             current[who] = -1

@@ -8,7 +8,7 @@ cdef int VALID, INVALID, DECLINED
     first=cython.Py_ssize_t, last=cython.Py_ssize_t, what=cython.int, i=cython.Py_ssize_t, value=cython.longlong
 )
 cpdef Py_ssize_t decide(
-    const long long[::1] start, const long long[::1] owner, const long long[::1] begin, const long long[::1] end,
+    const long long[::1] start, long long[::1] owner, const long long[::1] begin, const long long[::1] end,
     const long long[::1] need, const long long[::1] put, long long initial,
     long long[::1] late, long long[::1] head, long long[::1] source, long long[::1] following,
     long long[::1] low, long long[::1] high, long long[::1] child, long long[::1] block,

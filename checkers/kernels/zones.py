@@ -50,7 +50,7 @@ PAIR = 6
 
 def decide(
     start: Sequence[int],
-    owner: Sequence[int],
+    owner: MutableSequence[int],
     begin: Sequence[int],
     end: Sequence[int],
     need: Sequence[int],
@@ -71,8 +71,8 @@ def decide(
 ) -> int:
     """Decide each key: ``status``; the number of keys that are invalid.
 
-    m operations in k keys, by key (``start``; ``owner``: each one's key) and beginning; a read puts -1, a write needs
-    -1. Room: per value ``late`` -1 (last end of an observer), ``head`` -1 (last writer), ``source`` -1; per operation
+    m operations in k keys, by key (``start``) and beginning; a read puts -1, a write needs -1. Room: per value
+    ``late`` (last end of an observer), ``head`` (last writer), ``source``; per operation ``owner`` (its key) and
     ``following`` (the writer before it; afterwards the cluster that it is, or that it reads, or -1); per cluster, of
     which there are m + k (the last k: the initial values') ``low``, ``high``, ``child`` and ``block`` (afterwards the
     first cluster of its block; -1: no operation of it counts); per position ``mark`` 0; per key ``now`` and
@@ -81,9 +81,15 @@ def decide(
     keys = len(start) - 1
     m = len(begin)
     invalid = 0
+    for value in range(len(late)):
+        late[value] = -1
+        head[value] = -1
+        source[value] = -1
     for key in range(keys):
         first = start[key]
         last = start[key + 1]
+        for i in range(first, last):
+            owner[i] = key
         what = gather(
             first, last, m + key, begin, end, need, put, initial, late, head, source, following, witness, key
         )

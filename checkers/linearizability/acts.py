@@ -27,11 +27,8 @@ Item = tuple[int, Act]
 def paths(items: Sequence[Item], most: int = 3, steps_max: int = 20_000) -> list[list[int]]:
     """A few of the longest orders that respect real time and the register, as numbers of operations."""
     never = 1 << 62
-    acts = [
-        (i, 1 << i, act.need, act.put, act.begin, never if act.end is None else act.end)
-        for i, (_, act) in enumerate(items)
-    ]
-    ends = sorted((end, bit) for _, bit, *_, end in acts if end != never)
+    acts = [(i, 1 << i, act.need, act.put, act.begin) for i, (_, act) in enumerate(items)]
+    ends = sorted((act.end, 1 << i) for i, (_, act) in enumerate(items) if act.end is not None)
     acts.reverse()
     best: list[list[int]] = []
     length = 0
@@ -40,17 +37,18 @@ def paths(items: Sequence[Item], most: int = 3, steps_max: int = 20_000) -> list
     while stack and steps_max:
         steps_max -= 1
         state, mask, path = stack.pop()
-        if len(path) > length:
-            best, length = [], len(path)
-        if len(path) == length and len(best) < most and path:
+        depth = len(path)
+        if depth > length:
+            best, length = [], depth
+        if depth == length and depth and len(best) < most:
             best.append([items[i][0] for i in path])
         horizon = never
         for end, bit in ends:
             if not mask & bit:
                 horizon = end
                 break
-        for i, bit, need, put, begin, _ in acts:
-            if mask & bit or begin > horizon or need not in (state, NONE):
+        for i, bit, need, put, begin in acts:
+            if mask & bit or begin > horizon or (need != NONE and need != state):  # noqa: PLR1714 (the inner loop)
                 continue
             after = (state if put == NONE else put, mask | bit)
             if after not in seen:

@@ -32,11 +32,11 @@ class Case:
         self._operations: dict[int, Operation] = {}
 
     def act(self, number: int) -> Act:
-        end = int(self.end[number])
+        end = self.end.item(number)
         return Act(
-            self.number(int(self.need[number])),
-            self.number(int(self.put[number])),
-            int(self.begin[number]),
+            self.number(self.need.item(number)),
+            self.number(self.put.item(number)),
+            self.begin.item(number),
             None if end == CRASHED else end,
         )
 

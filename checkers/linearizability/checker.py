@@ -134,26 +134,18 @@ def check(history: Sequence[Op], model: str | Model = CAS_REGISTER, **options: A
 
 def decide(objects: Objects, model: Model, engines: Sequence[Engine], budget: Budget) -> Decided:
     """Ask engines in order, each for the keys that all before it declined."""
-    keys = objects.keys
-    out = Decided(
-        np.full(keys, DECLINED, np.uint8),
-        np.full(keys, -1, np.int64),
-        {},
-        np.zeros(keys, np.uint8),
-        list(engines),
-    )
-    left = np.arange(keys)
-    for number, engine in enumerate(engines):
-        found = engine.decide(objects.some(left), model, budget)
-        out.status[left] = found.status
-        out.position[left] = found.position
-        out.by[left] = number
-        for key, why in found.why.items():
-            out.why[int(left[key])] = why
-        left = left[found.status == DECLINED]
+    status, position, why = engines[0].decide(objects, model, budget)
+    by = np.zeros(objects.keys, np.uint8)
+    for number, engine in enumerate(engines[1:], 1):
+        left = np.flatnonzero(status == DECLINED)
         if not len(left):
             break
-    return out
+        found = engine.decide(objects.some(left), model, budget)
+        status[left] = found.status
+        position[left] = found.position
+        by[left] = number
+        why.update({int(left[key]): reason for key, reason in found.why.items()})
+    return Decided(status, position, why, by, list(engines))
 
 
 def _result(objects: Objects, model: Model, decided: Decided, coverage: dict[str, Any]) -> Result:

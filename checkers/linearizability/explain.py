@@ -48,7 +48,7 @@ def explain(objects: Objects, model: Model, engine: Engine, position: int) -> An
 
     When the effort ends it is only coarser.
     """
-    if model.roles is None or Role.OTHER in objects.roles or Role.MISMATCH in objects.roles:
+    if model.roles is None or objects.with_role(Role.OTHER) or objects.with_role(Role.MISMATCH):
         position = first_impossible(objects, model, engine, position)
         return _state_anomaly(objects, model, engine, position)
     return _register_anomaly(Case(objects, model), engine, position)

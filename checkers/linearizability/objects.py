@@ -9,7 +9,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from checkers.columns import BOOL, FAIL, INT, LIST, NIL, OK, STR, Column, History, Int32, Int64, Values
+from checkers.columns import FAIL, History, Int8, Int32, Int64
+from checkers.kernels import grouping, view
+from checkers.linearizability.registers import Registers, registers_of
 from checkers.models import Model, ModelError, Role, freeze
 from checkers.operations import Pairs, pair
 
@@ -20,22 +22,6 @@ NONE: Final = -1
 
 _MISMATCH_CODES = frozenset({22})
 """Maelstrom's precondition-failed"""
-
-
-class Registers(NamedTuple):
-    """What a register's operations need and put, as codes of values (NONE: any state will do; the state stays).
-
-    Codes are >= 0 and < ``size``, equal exactly when the values are, over all keys. ``initial`` is the code of the
-    initial value, whether or not any operation has to do with it. ``value(code)`` is its frozen value.
-    """
-
-    need: Int64
-    put: Int64
-    size: int
-    initial: int
-    value: Callable[[int], Any]
-    unlike: Int64 | None = None
-    """values that the state was said not to be (Role.MISMATCH); None where there are no such operations"""
 
 
 class Arguments(NamedTuple):
@@ -93,6 +79,11 @@ class Objects:
     @property
     def keys(self) -> int:
         return len(self.start) - 1
+
+    @property
+    def longest(self) -> int:
+        """Operations of the key that has most."""
+        return len(self.begin) if self.keys == 1 else int(np.diff(self.start).max(initial=0))
 
     def key(self, number: int) -> Any:
         """The key as it stands in the history."""
@@ -174,14 +165,18 @@ class Objects:
         return Arguments(invoked, completed, len(both) + arguments.size, value)
 
     @cached_property
-    def roles(self) -> NDArray[np.int8]:
-        """int8[m]: each operation's part in the life of a register (models.Role).
-
-        Raises ModelError for an operation that the model does not know.
-        """
+    def role_of(self) -> NDArray[np.int8]:
+        """By code in ``fs``: the part in the life of a register (models.Role)."""
         known = self.model.roles or {}
-        table = np.array([known.get(f, Role.OTHER) for f in self.fs] or [Role.OTHER], np.int8)
-        return table[self.f]
+        return np.array([known.get(f, Role.OTHER) for f in self.fs] or [Role.OTHER], np.int8)
+
+    def with_role(self, role: Role) -> list[int]:
+        """The keys that have operations of it."""
+        if role not in self.role_of.tolist():
+            return []
+        at = np.flatnonzero(self.role_of[self.f] == role)
+        keys: list[int] = np.unique(np.searchsorted(self.start, at, "right") - 1).tolist()
+        return keys
 
     @cached_property
     def registers(self) -> Registers:
@@ -189,128 +184,7 @@ class Objects:
 
         Raises ModelError for a compare-and-set that is not of two values.
         """
-        return _registers(self)
-
-
-_DENSE_SLACK = 4
-"""values are told apart by arithmetic while there are at most so many codes an operation"""
-
-
-def _registers(objects: Objects) -> Registers:
-    history, roles, m = objects.history, objects.roles, len(objects.begin)
-    reads = np.flatnonzero((roles == Role.READ) & (objects.end != CRASHED))
-    writes = np.flatnonzero(roles == Role.WRITE)
-    changes = np.flatnonzero((roles == Role.CAS) | (roles == Role.MISMATCH))
-    deletes = np.flatnonzero(roles == Role.DELETE)
-    value = history.value
-    pairs = value.word[objects.begin[changes]]
-    if len(changes):
-        _check_pairs(objects, changes)
-    at_read, at_write = objects.end[reads], objects.begin[writes]
-    kind = np.concatenate((value.kind[at_read], value.kind[at_write]))
-    word = np.concatenate((value.word[at_read], value.word[at_write]))
-    if len(changes):
-        pool = history.pool
-        kind = np.concatenate((kind, pool.kind[pairs + 1], pool.kind[pairs + 2]))
-        word = np.concatenate((word, pool.word[pairs + 1], pool.word[pairs + 2]))
-    codes, size, initial, decode = _numbered(history, Column(kind, word), objects.model.initial)
-    need = np.full(m, NONE, np.int64)
-    put = np.full(m, NONE, np.int64)
-    r, w, c = len(reads), len(reads) + len(writes), len(reads) + len(writes) + len(changes)
-    need[reads] = codes[:r]
-    put[writes] = codes[r:w]
-    need[changes] = codes[w:c]
-    put[changes] = codes[c:]
-    put[deletes] = initial
-    unlike = None
-    refused = changes[roles[changes] == Role.MISMATCH]
-    if len(refused):
-        unlike = np.full(m, NONE, np.int64)
-        unlike[refused] = need[refused]
-        need[refused] = put[refused] = NONE
-    return Registers(need, put, size, initial, decode, unlike)
-
-
-def _numbered(history: History, column: Column, initial: Any) -> tuple[Int64, int, int, Callable[[int], Any]]:
-    """(codes, how many at most, code of the initial value, frozen value of a code).
-
-    Nil, booleans, integers of a narrow range and strings are told apart by arithmetic, all else by a hash.
-    """
-    kind, word = column
-    present = np.bincount(kind, minlength=LIST + 1)
-    if present[NIL] + present[BOOL] + present[INT] + present[STR] == len(kind):
-        integers = word[kind == INT] if present[INT] != len(kind) else word
-        low, high = (int(integers.min()), int(integers.max())) if len(integers) else (0, -1)
-        if type(initial) is int:
-            low, high = min(low, initial), max(high, initial)
-        texts = len(history.strings) if present[STR] or isinstance(initial, str) else 0
-        span = 3 + (high - low + 1) + texts + 1
-        if span <= _DENSE_SLACK * len(kind) + 1000:
-            return _by_arithmetic(history, column, initial, low, high, texts, present)
-    codes, firsts = history.codes(column)
-    alike = np.flatnonzero(kind[firsts] == _kind_of(initial)).tolist()
-    start = next(
-        (c for c in alike if history.decode(kind[firsts[c]], word[firsts[c]]) == initial), len(firsts)
-    )
-
-    def decode(code: int) -> Any:
-        if code >= len(firsts):
-            return freeze(initial)
-        at = firsts[code]
-        return freeze(history.decode(kind[at], word[at]))
-
-    return codes, len(firsts) + 1, start, decode
-
-
-def _kind_of(initial: Any) -> int:
-    """The kind of a model's initial value in a column."""
-    return Values().put(initial)[0]
-
-
-def _by_arithmetic(
-    history: History, column: Column, initial: Any, low: int, high: int, texts: int, present: Int64
-) -> tuple[Int64, int, int, Callable[[int], Any]]:
-    """0: nil; 1, 2: false, true; from 3 the integers from ``low``; then strings; the last for an initial string."""
-    kind, word = column
-    first_text = 3 + high - low + 1
-    if present[INT] == len(kind):
-        codes = word + (3 - low)
-    else:
-        offset = np.zeros(STR + 1, np.int64)
-        offset[[BOOL, INT, STR]] = 1, 3 - low, first_text
-        codes = word + offset[kind]
-    count = first_text + texts + 1
-
-    def decode(code: int) -> Any:
-        if code < 3:
-            return freeze((None, False, True)[code])
-        if code < first_text:
-            return code - 3 + low
-        return history.strings[code - first_text] if code < count - 1 else initial
-
-    start = 0
-    if isinstance(initial, bool):
-        start = 1 + initial
-    elif type(initial) is int:
-        start = 3 + initial - low
-    elif isinstance(initial, str):
-        start = first_text + history.strings.index(initial) if initial in history.strings else count - 1
-    elif initial is not None:
-        start = count - 1
-    return codes, count, start, decode
-
-
-def _check_pairs(objects: Objects, changes: Int64) -> None:
-    """Raises ModelError for a compare-and-set whose value is no pair."""
-    history = objects.history
-    at = objects.begin[changes]
-    word = history.value.word[at]
-    bad = history.value.kind[at] != LIST
-    if not bad.any():
-        bad = history.pool.word[word] != 2
-    if bad.any():
-        value = history[int(at[np.flatnonzero(bad)[0]])].value
-        raise ModelError(f"the value of a cas is [from, to], not {value!r}")
+        return registers_of(self)
 
 
 def grouped(history: History, model: Model, pairs: Pairs | None = None) -> tuple[Objects, Tally]:
@@ -319,39 +193,71 @@ def grouped(history: History, model: Model, pairs: Pairs | None = None) -> tuple
     Raises MalformedHistoryError when they do not pair, and ModelError for an operation that the model does not know.
     """
     pairs = pairs or pair(history)
-    begin, outcome = pairs.begin, pairs.outcome
-    f = history.f[begin]
+    m = len(pairs.begin)
     fs = history.fs
-    reads = np.array([name in model.reads for name in fs] or [False])
-    ok = outcome == OK
-    failed = outcome == FAIL
-    kept = ok | (~failed & ~reads[f])
-    refused = _refusals(history, model, pairs.end, f, failed)
-    counted = kept | failed
-    codes, keys = key_codes(history, begin[counted])
-    tally = Tally(int(ok.sum()), int((kept & ~ok).sum()), int(failed.sum()), keys)
-    if refused is not None:
-        kept, f, fs = refused[0] | kept, refused[1], refused[2]
-        ok = ok | refused[0]
-    every = bool(kept.all())
-    numbers = np.flatnonzero(kept)
-    if not every:
-        begin, f = begin[numbers], f[numbers]
-    done = pairs.end if every else pairs.end[numbers]
-    end = np.where(ok if every else ok[numbers], done, CRASHED)
-    if keys <= 1:
-        start = np.array([0, len(begin)] if len(begin) else [0], np.int64)
-    else:
-        codes = codes[kept[counted]]
-        # numpy sorts small integers by their digits
-        order = np.argsort(codes.astype(np.uint16) if keys <= 1 << 16 else codes, kind="stable")
-        sizes = np.bincount(codes, minlength=keys)
-        sizes = sizes[sizes > 0]
-        start = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
-        begin, end, done, f = begin[order], end[order], done[order], f[order]
-    objects = Objects(history, model, start, begin, end, done, f.astype(np.int32, copy=False), fs)
-    _check_functions(objects)
-    return objects, tally
+    renamed = _NO_NAMES
+    if model.refusals:
+        renamed, fs = _refusals(history, model, pairs)
+    reads = np.array([name in model.reads for name in fs] or [False], np.uint8)
+    present = np.zeros(len(reads), np.uint8)
+    counted, kept = np.empty(m, np.int64), np.empty(m, np.uint8)
+    begin, end, done = np.empty(m, np.int64), np.empty(m, np.int64), np.empty(m, np.int64)
+    f = np.empty(m, np.int32)
+    tally = np.empty(6, np.int64)
+    grouping.sift(
+        view(pairs.begin),
+        view(pairs.end),
+        view(pairs.outcome),
+        view(history.f),
+        view(reads),
+        view(renamed),
+        view(history.key.kind),
+        view(history.key.word),
+        view(counted),
+        view(kept),
+        view(begin),
+        view(end),
+        view(done),
+        view(f),
+        view(present),
+        view(tally),
+    )
+    oks, crashes, failures, total, count, mixed = tally.tolist()
+    start = np.array([0, count] if count else [0], np.int64)
+    keys = min(total, 1)
+    objects = Objects(history, model, start, begin[:count], end[:count], done[:count], f[:count], fs)
+    if mixed:
+        codes, firsts = history.codes(history.key, counted[:total])
+        keys = len(firsts)
+        objects = _by_key(objects, codes, keys, kept)
+    _check_functions(objects, present)
+    return objects, Tally(oks, crashes, failures, keys)
+
+
+_NO_NAMES = np.zeros(0, np.int32)
+
+
+def _by_key(mixed: Objects, codes: Int64, keys: int, kept: Int8) -> Objects:
+    """``codes``: of the keys of all that was counted, of which ``mixed`` has what is ``kept``."""
+    m = len(mixed.begin)
+    start = np.empty(keys + 1, np.int64)
+    begin, end, done = np.empty(m, np.int64), np.empty(m, np.int64), np.empty(m, np.int64)
+    f = np.empty(m, np.int32)
+    held = grouping.deal(
+        view(codes),
+        view(kept),
+        view(mixed.begin),
+        view(mixed.end),
+        view(mixed.done),
+        view(mixed.f),
+        view(np.zeros(keys, np.int64)),
+        view(start),
+        view(begin),
+        view(end),
+        view(done),
+        view(f),
+    )
+    return Objects(mixed.history, mixed.model, start[: held + 1], begin, end, done, f, mixed.fs)
 
 
 def key_codes(history: History, positions: Int64) -> tuple[Int64, int]:
@@ -363,26 +269,21 @@ def key_codes(history: History, positions: Int64) -> tuple[Int64, int]:
     return codes, len(firsts)
 
 
-def _refusals(
-    history: History, model: Model, end: Int64, f: Int32, failed: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], Int32, list[str]] | None:
-    """(failures that the model has a name for, functions with those names, all names); None where there are none."""
-    if not model.refusals:
-        return None
+def _refusals(history: History, model: Model, pairs: Pairs) -> tuple[Int32, list[str]]:
+    """(by operation, the function of a failure that the model has a name for, else -1; all functions)."""
     fs = list(history.fs)
-    refused = np.zeros(len(f), bool)
-    named = f.copy()
-    for name, refusal in model.refusals.items():
+    f = history.f[pairs.begin]
+    renamed = np.full(len(f), NONE, np.int32)
+    for name, refusal in (model.refusals or {}).items():
         code = history.code_of(name)
         if code < 0:
             continue
         fs.append(refusal)
-        for number in np.flatnonzero(failed & (f == code)):
-            at = end[number]
+        for number in np.flatnonzero((pairs.outcome == FAIL) & (f == code)):
+            at = pairs.end[number]
             if is_mismatch(history.decode(history.error.kind[at], history.error.word[at])):
-                refused[number] = True
-                named[number] = len(fs) - 1
-    return refused, named, fs
+                renamed[number] = len(fs) - 1
+    return renamed, fs
 
 
 def is_mismatch(error: Any) -> bool:
@@ -396,13 +297,13 @@ def is_mismatch(error: Any) -> bool:
     return isinstance(error, str) and "precondition" in error
 
 
-def _check_functions(objects: Objects) -> None:
+def _check_functions(objects: Objects, present: Int8) -> None:
     """Raises ModelError for an operation that the model, a register, does not know."""
     model = objects.model
     if model.roles is None:
         return
-    for code in np.flatnonzero(np.bincount(objects.f, minlength=len(objects.fs))).tolist():
-        if objects.fs[code] not in model.roles:
+    for name, there in zip(objects.fs, present.tolist(), strict=False):
+        if there and name not in model.roles:
             raise ModelError(
-                f"the model {model.name} has no operation {objects.fs[code]!r}, only {', '.join(model.known())}"
+                f"the model {model.name} has no operation {name!r}, only {', '.join(model.known())}"
             )

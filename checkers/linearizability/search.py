@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from checkers.columns import Int64
 from checkers.kernels import search, view
 from checkers.linearizability.budget import Budget, BudgetExceededError
-from checkers.linearizability.engines import DECLINED, UNKNOWN, Decisions, Engine, Objects, undecided
+from checkers.linearizability.engines import DECLINED, NONE, UNKNOWN, Decisions, Engine, Objects
 from checkers.linearizability.purse import Purse
 from checkers.models import Model, Role
+
+STRANGE = "some of its operations are no reads, writes or compare-and-sets of one register"
 
 IDLE_MAX = 100_000
 """operations of a key whose search is kept for the next, with its memory"""
@@ -23,15 +24,13 @@ IDLE_MAX = 100_000
 def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     """Declines keys with operations that have no role of a register."""
     del model
-    decisions = undecided(objects.keys)
-    status, position, why = decisions
-    status[:] = UNKNOWN
-    for key in _strangers(objects):
+    status, position = np.full(objects.keys, UNKNOWN, np.uint8), np.full(objects.keys, NONE, np.int64)
+    why = dict.fromkeys(_strangers(objects), STRANGE)
+    for key in why:
         status[key] = DECLINED
-        why[key] = "some of its operations are no reads, writes or compare-and-sets of one register"
     with _loaded(objects, budget) as found:
         _decide(found, objects, view(status), view(position), why)
-    return decisions
+    return Decisions(status, position, why)
 
 
 def _decide(found: search.Search, objects: Objects, status: Any, position: Any, why: dict[int, str]) -> None:
@@ -63,7 +62,7 @@ def _loaded(objects: Objects, budget: Budget) -> Iterator[search.Search]:
     else:
         found = search.Search(purse.look)
     purse.search = found
-    longest = int(np.diff(objects.start).max(initial=1))
+    longest = max(objects.longest, 1)
     found.load(_flat(objects.begin), _flat(objects.end), objects.registers.size, longest)
     yield found
     if longest < IDLE_MAX and not _idle:
@@ -83,11 +82,7 @@ def _flat(array: Int64) -> Any:
 
 def _strangers(objects: Objects) -> list[int]:
     """The keys with operations of no role."""
-    strange: NDArray[np.bool_] = (objects.roles == Role.OTHER) | (objects.roles == Role.MISMATCH)
-    if not strange.any():
-        return []
-    keys = np.searchsorted(objects.start, np.flatnonzero(strange), side="right") - 1
-    return [int(key) for key in np.unique(keys)]
+    return [*objects.with_role(Role.OTHER), *objects.with_role(Role.MISMATCH)]
 
 
 ENGINE = Engine("search", decide)

@@ -49,11 +49,8 @@ class Operation(msgspec.Struct):
 def told_operation(objects: Objects, number: int, *, until: int = CRASHED - 1) -> Operation:
     """One of the operations of ``objects``, as known at the position ``until``."""
     history = objects.history
-    invoke, done, end = (
-        history[int(objects.begin[number])],
-        int(objects.done[number]),
-        int(objects.end[number]),
-    )
+    invoke = history[objects.begin.item(number)]
+    done, end = objects.done.item(number), objects.end.item(number)
     invoke.f = objects.fs[objects.f[number]]
     return Operation(invoke, history[done] if done >= 0 else None, end <= until)
 
@@ -71,7 +68,7 @@ def failures(objects: Objects, reader: int) -> list[Operation]:
     begin, end = begin[same[1:] == same[0]], end[same[1:] == same[0]]
     writes, changes = begin[role[begin] == Role.WRITE], begin[role[begin] == Role.CAS]
     value, pool = history.value, history.pool
-    if objects.model.roles is not None and objects.roles[reader] == Role.READ:
+    if objects.model.roles is not None and objects.role_of[objects.f[reader]] == Role.READ:
         at = objects.end[reader]
         needed = (value.kind[at], value.word[at])
     else:

@@ -22,7 +22,6 @@ from checkers.linearizability.engines import (
     VALID,
     Decisions,
     Engine,
-    undecided,
 )
 from checkers.linearizability.objects import Objects
 from checkers.models import Model, Role
@@ -71,8 +70,7 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
 def judged(objects: Objects) -> tuple[Case, Scan, Decisions]:
     case = case_of(objects)
     scan = scanned(case)
-    decisions = undecided(objects.keys)
-    decisions.status[:] = scan.status
+    decisions = Decisions(scan.status.copy(), np.full(objects.keys, -1, np.int64), {})
     for key in np.flatnonzero(scan.status == DECLINED).tolist():
         decisions.why[key] = REUSED
     _decline(objects, decisions)
@@ -87,12 +85,8 @@ def judged(objects: Objects) -> tuple[Case, Scan, Decisions]:
 
 def _decline(objects: Objects, decisions: Decisions) -> None:
     """What the kernel knows nothing of. That a cas failed takes away orders, so it saves no key that has none."""
-    roles = objects.roles
     for role, why, saved in ((Role.MISMATCH, MISMATCH, VALID), (Role.OTHER, OTHER, None)):
-        at = np.flatnonzero(roles == role)
-        if not len(at):
-            continue
-        for key in np.unique(np.searchsorted(objects.start, at, "right") - 1).tolist():
+        for key in objects.with_role(role):
             if saved is None or decisions.status[key] == saved:
                 decisions.status[key] = DECLINED
                 decisions.why[key] = why
@@ -122,12 +116,12 @@ def cut(case: Case, position: int) -> Case:
 
 def scanned(case: Case) -> Scan:
     keys, m = len(case.start) - 1, len(case.begin)
-    late, head, source = np.full(case.size, -1), np.full(case.size, -1), np.full(case.size, -1)
-    following, now = np.empty(m, np.int64), np.empty(keys, np.int64)
-    low, high, child, block = (np.empty(m + keys, np.int64) for _ in range(4))
-    mark = np.zeros(case.positions, np.int64)
-    status, witness = np.empty(keys, np.uint8), np.empty(3 * keys, np.int64)
-    owner = np.zeros(m, np.int64) if keys == 1 else np.repeat(np.arange(keys), np.diff(case.start))
+    empty, word = np.empty, np.int64
+    late, head, source = empty(case.size, word), empty(case.size, word), empty(case.size, word)
+    owner, following, now = empty(m, word), empty(m, word), empty(keys, word)
+    low, high, child, block = (empty(m + keys, word) for _ in range(4))
+    mark = np.zeros(case.positions, word)
+    status, witness = empty(keys, np.uint8), empty(3 * keys, word)
     zones.decide(
         view(case.start),
         view(owner),
