@@ -17,10 +17,11 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from harness.cli.common import DEFAULT_STORE, say_error
+from harness.cli.common import DEFAULT_STORE, say, say_error
 from harness.errors import FAILED, USAGE, HarnessError, UsageError, one_line
 from harness.store import utc_now, write_atomic
 
@@ -52,11 +53,27 @@ def app_of(argv: Sequence[str]) -> typer.Typer:
         epilog="Exit codes: 0 valid, 1 invalid, 2 unknown, 254 bad arguments or file, 255 splitbrain failed.",
     )
     # with a callback even one command alone has to be named
-    app.callback()(lambda: None)
+    app.callback()(_options)
     asked = COMMANDS.get(argv[0]) if argv else None
     for module in dict.fromkeys(COMMANDS.values()) if asked is None else (asked,):
         import_module(f"harness.cli.{module}").register(app)
     return app
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from harness.provenance import made_by  # noqa: PLC0415 (it reads all sources)
+
+        say(" ".join(f"{what} {which}" for what, which in made_by().items()))
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which build this is.", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
+    pass
 
 
 PARSER_INTERRUPTED = 130

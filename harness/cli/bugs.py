@@ -38,8 +38,12 @@ def register(app: typer.Typer) -> None:
 
 def bugs(
     bug: Annotated[list[str] | None, typer.Argument(help="These bugs only.", metavar="[BUG]...")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="At most so many seeds for each.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Runs at a time; all processors.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="At most so many seeds for each.", metavar="N")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time; all processors.", metavar="N")
+    ] = None,
     campaign: Annotated[Path, typer.Option(help="A campaign with planted bugs.", metavar="FILE")] = CAMPAIGN,
     store: StoreOption = Path(DEFAULT_STORE),
 ) -> int:

@@ -83,7 +83,8 @@ def catalogue(
         bool, typer.Option("--markdown", help="The checkers as a table with their anomalies.")
     ] = False,
     into: Annotated[
-        Path | None, typer.Option(help="Put that table into a page, in the place of the one there.")
+        Path | None,
+        typer.Option(help="Put that table into a page, in the place of the one there.", metavar="FILE"),
     ] = None,
 ) -> int:
     """One line each, in columns."""

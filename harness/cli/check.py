@@ -78,14 +78,23 @@ def check(
         Path, typer.Argument(help="A file with a history, or the folder of a run.", metavar="HISTORY")
     ],
     model: Annotated[
-        str | None, typer.Option(help="A sequential model, one of consistency, or FILE.py:NAME.")
+        str | None,
+        typer.Option(help="A sequential model, one of consistency, or FILE.py:NAME.", metavar="NAME"),
     ] = None,
-    workload: Annotated[str | None, typer.Option(help="The checkers of this workload, or this one.")] = None,
+    workload: Annotated[
+        str | None, typer.Option(help="The checkers of this workload, or this one.", metavar="NAME")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    budget_s: Annotated[float | None, typer.Option(help="Give up after so many seconds: unknown.")] = None,
-    budget_mb: Annotated[float | None, typer.Option(help="Give up beyond so much memory: unknown.")] = None,
-    engine: Annotated[str | None, typer.Option(help="The only engine of linearizability to ask.")] = None,
-    format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = AUTO,  # noqa: A002
+    budget_s: Annotated[
+        float | None, typer.Option(help="Give up after so many seconds: unknown.", metavar="S")
+    ] = None,
+    budget_mb: Annotated[
+        float | None, typer.Option(help="Give up beyond so much memory: unknown.", metavar="MB")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="The only engine of linearizability to ask.", metavar="NAME")
+    ] = None,
+    format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.", metavar="NAME")] = AUTO,  # noqa: A002
     trace: Annotated[
         Path | None, typer.Option(help="A trace, JSON lines; of a run's folder its own.", metavar="FILE")
     ] = None,

@@ -24,7 +24,7 @@ STYLES = {"leader": "bold green", "follower": "", "candidate": "yellow"}
 PLACES = ("docker", "process")
 
 NameOption = Annotated[str, typer.Option(help="Of the cluster.", metavar="NAME")]
-EnvOption = Annotated[str, typer.Option(help="docker or process.")]
+EnvOption = Annotated[str, typer.Option(help="docker or process.", metavar="ENV")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,9 +39,11 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    nodes: Annotated[int, typer.Option(help="Members.", min=1, max=NODES_MAX)] = 5,
-    system: Annotated[str, typer.Option(help="See: splitbrain list systems.")] = "raft",
-    bug: Annotated[str | None, typer.Option(help="Plant this bug; see: splitbrain list bugs.")] = None,
+    nodes: Annotated[int, typer.Option(help="Members.", min=1, max=NODES_MAX, metavar="N")] = 5,
+    system: Annotated[str, typer.Option(help="See: splitbrain list systems.", metavar="NAME")] = "raft",
+    bug: Annotated[
+        str | None, typer.Option(help="Plant this bug; see: splitbrain list bugs.", metavar="BUG")
+    ] = None,
     name: NameOption = "play",
     env: EnvOption = "docker",
     base_image: Annotated[str | None, typer.Option(help="Any image with python3.", metavar="IMAGE")] = None,

@@ -25,9 +25,10 @@ def export(
     history: Annotated[
         Path, typer.Argument(help="A file with a history, or the folder of a run.", metavar="HISTORY")
     ],
-    format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")],  # noqa: A002
+    format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.", metavar="NAME")],  # noqa: A002
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to; standard output otherwise.")
+        Path | None,
+        typer.Option("--output", "-o", help="Where to; standard output otherwise.", metavar="FILE"),
     ] = None,
     from_: Annotated[str, typer.Option("--from", help="The format of HISTORY.", metavar="FORMAT")] = "auto",
 ) -> int:

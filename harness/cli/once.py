@@ -27,17 +27,24 @@ def register(app: typer.Typer) -> None:
 
 
 def once(
-    system: Annotated[str, typer.Option(help="System under test; see: splitbrain list systems.")] = "raft",
-    workload: Annotated[str, typer.Option(help="What clients do.")] = "register",
+    system: Annotated[
+        str, typer.Option(help="System under test; see: splitbrain list systems.", metavar="NAME")
+    ] = "raft",
+    workload: Annotated[str, typer.Option(help="What clients do.", metavar="NAME")] = "register",
     nemesis: Annotated[
-        str, typer.Option(help="Families of faults, with commas: partition,kill:leader.")
+        str, typer.Option(help="Families of faults, with commas: partition,kill:leader.", metavar="NAMES")
     ] = "",
-    nodes: Annotated[int, typer.Option(help="Members of the cluster.")] = 5,
+    nodes: Annotated[int, typer.Option(help="Members of the cluster.", metavar="N")] = 5,
     time_limit: Annotated[float, typer.Option(help="Seconds of the main phase.", metavar="S")] = 10.0,
-    seed: Annotated[int | None, typer.Option(help="The number the plan follows from; random.")] = None,
-    env: Annotated[str, typer.Option(help="sim, process, docker or ssh.")] = "sim",
+    seed: Annotated[
+        int | None, typer.Option(help="The number the plan follows from; random.", metavar="N")
+    ] = None,
+    env: Annotated[str, typer.Option(help="sim, process, docker or ssh.", metavar="ENV")] = "sim",
     transport: Annotated[
-        str, typer.Option(help="How processes reach each other: stdio (through the harness) or tcp.")
+        str,
+        typer.Option(
+            help="How processes reach each other: stdio (through the harness) or tcp.", metavar="NAME"
+        ),
     ] = "stdio",
     hosts: Annotated[
         Path | None, typer.Option(help="Of env ssh: the file that lists its hosts.", metavar="FILE")
@@ -45,23 +52,34 @@ def once(
     schedule: Annotated[
         Path | None, typer.Option(help="Play the faults of this file.", metavar="FILE")
     ] = None,
-    bug: Annotated[str | None, typer.Option(help="Plant this bug; see: splitbrain list bugs.")] = None,
+    bug: Annotated[
+        str | None, typer.Option(help="Plant this bug; see: splitbrain list bugs.", metavar="BUG")
+    ] = None,
     binary: Annotated[
         str | None, typer.Option("--bin", help="A node that speaks Maelstrom's protocol.", metavar="PATH")
     ] = None,
-    arg: Annotated[list[str] | None, typer.Option(help="Argument of that node; repeatable.")] = None,
-    concurrency: Annotated[str, typer.Option(help="Clients: a number, or 2n: twice the nodes.")] = "2n",
-    rate: Annotated[float, typer.Option(help="Operations a second, in all.")] = 200.0,
-    interval: Annotated[float, typer.Option(help="Mean seconds between two faults of a family.")] = 1.0,
-    quiet: Annotated[float, typer.Option(help="Seconds between the last heal and the final reads.")] = 2.0,
-    op_timeout: Annotated[float, typer.Option(help="Seconds a client waits for a reply.")] = 1.0,
+    arg: Annotated[
+        list[str] | None, typer.Option(help="Argument of that node; repeatable.", metavar="TEXT")
+    ] = None,
+    concurrency: Annotated[
+        str, typer.Option(help="Clients: a number, or 2n: twice the nodes.", metavar="N")
+    ] = "2n",
+    rate: Annotated[float, typer.Option(help="Operations a second, in all.", metavar="N")] = 200.0,
+    interval: Annotated[
+        float, typer.Option(help="Mean seconds between two faults of a family.", metavar="S")
+    ] = 1.0,
+    quiet: Annotated[
+        float, typer.Option(help="Seconds between the last heal and the final reads.", metavar="S")
+    ] = 2.0,
+    op_timeout: Annotated[float, typer.Option(help="Seconds a client waits for a reply.", metavar="S")] = 1.0,
     stop_on_violation: Annotated[
         bool, typer.Option("--stop-on-violation", help="End the run at the first violation seen.")
     ] = False,
     option: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE for workload or system; repeatable.")
+        list[str] | None,
+        typer.Option(help="Of the workload or the system; repeatable.", metavar="NAME=VALUE"),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Folder in the store.")] = None,
+    name: Annotated[str | None, typer.Option(help="Folder in the store.", metavar="NAME")] = None,
     store: StoreOption = Path(DEFAULT_STORE),
 ) -> int:
     """Check, execute and judge one run; returns the verdict's exit code."""

@@ -19,7 +19,7 @@ SECOND = 1_000_000_000
 
 
 def register(app: typer.Typer) -> None:
-    app.command("replay", help="Make a run again: identical in simulation, or the first difference.")(replay)
+    app.command("replay", help="Make a run again and compare; byte for byte in simulation.")(replay)
 
 
 def replay(

@@ -27,19 +27,25 @@ def register(app: typer.Typer) -> None:
 
 def run(
     campaign: Annotated[Path, typer.Argument(help="Campaign file.", metavar="CAMPAIGN.yaml")],
-    env: Annotated[str | None, typer.Option(help="Run everything in this environment.")] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="So many seeds, instead of the file's number.")
+    env: Annotated[
+        str | None, typer.Option(help="Run everything in this environment.", metavar="ENV")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="This seed only.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Simulated runs at a time; all processors.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="So many seeds, instead of the file's number.", metavar="N")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="This seed only.", metavar="N")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Simulated runs at a time; all processors.", metavar="N")
+    ] = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds of each run.", metavar="S")] = None,
     store: StoreOption = Path(DEFAULT_STORE),
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here too.", metavar="FILE")] = None,
     summary: Annotated[
         Path | None, typer.Option(help="Write the Markdown summary here too.", metavar="FILE")
     ] = None,
-    group: Annotated[list[str] | None, typer.Option(help="Only this group of the file; repeatable.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Only this group of the file; repeatable.", metavar="NAME")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest unfinished one.")] = False,
 ) -> int:
     """Read, check, execute and judge a campaign; returns the exit code of its gate."""

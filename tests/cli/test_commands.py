@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,12 @@ def test_a_valid_run(call: Call) -> None:
     folder = Path("store/latest").resolve()
     names = ("run.yaml", "schedule.yaml", "history.jsonl", "trace.jsonl", "results.json", "report.html")
     assert all((folder / name).is_file() for name in names)
+
+
+def test_the_build_says_which_it_is(call: Call) -> None:
+    called = call("--version")
+    assert called.code == 0, called
+    assert re.fullmatch(r"splitbrain \S+ python 3\.\d+\.\S+ sources [0-9a-f]{24}", called.out.strip())
 
 
 def test_an_invalid_run(call: Call) -> None:
