@@ -8,7 +8,7 @@ from typing import Protocol
 from checkers.history import Op
 from checkers.result import Result, Verdict
 
-BUFFERED_MAX = 64
+BUFFERED_MAX = 96
 """ops that an online checker may hold back before it looks at them"""
 
 

@@ -18,6 +18,7 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 | text, json_ops, edn_ops | ops from bytes of JSON and EDN into columns |
 | pending, steps, moves, search | one order of a register's operations, each built on the one before |
 | cores | the few operations of a register that have none |
+| places, windows | operations on registers while a run goes on, on top of zones |
 | configurations, table | one order of any model's operations |
 """
 

@@ -3,60 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from copy import copy
+from typing import Any
 
-from checkers.history import NEMESIS, MalformedHistoryError, Op
+from checkers.history import Op
 from checkers.linearizability.budget import Budget, BudgetExceededError
 from checkers.linearizability.frontier import Deed, Frontier
+from checkers.linearizability.look import FORGETFUL
+from checkers.linearizability.objects import is_mismatch
 from checkers.models import Model, freeze
+from checkers.result import Anomaly
 
-
-class Pairing:
-    """Pairs ops as they come."""
-
-    def __init__(self) -> None:
-        self._open: dict[int | str, tuple[Op, int]] = {}
-        self.position = -1
-
-    def observe(self, op: Op) -> tuple[Op, int, int] | None:
-        """(invocation, its position, position of this op) when the op completes an operation; else None.
-
-        Raises MalformedHistoryError when the op does not fit what came before it.
-        """
-        self.position += 1
-        if op.process == NEMESIS:
-            return None
-        if op.type == "invoke":
-            before = self._open.get(op.process)
-            if before is not None:
-                raise MalformedHistoryError(
-                    f"op {op.index}: process {op.process} invokes {op.f} while its {before[0].f} of op "
-                    f"{before[0].index} is still open"
-                )
-            self._open[op.process] = (op, self.position)
-            return None
-        found = self._open.pop(op.process, None)
-        if found is None:
-            if op.type == "info":
-                return None  # a remark of the process, as Jepsen allows; it completes nothing
-            raise MalformedHistoryError(
-                f"op {op.index}: process {op.process} completes ({op.type}) {op.f} but had not invoked anything"
-            )
-        invoke, begin = found
-        if invoke.f != op.f or (op.key is not None and freeze(invoke.key) != freeze(op.key)):
-            raise MalformedHistoryError(
-                f"op {op.index}: process {op.process} completes {op.f} of key {op.key!r}, but had invoked {invoke.f} "
-                f"of key {invoke.key!r} at op {invoke.index}"
-            )
-        return invoke, begin, self.position
-
-    def resume(self, op: Op, position: int) -> None:
-        """An invocation that was observed before, and is open."""
-        self._open[op.process] = (op, position)
-
-    def unfinished(self) -> list[tuple[Op, int]]:
-        """Invocations without completion, with their positions."""
-        return list(self._open.values())
+Row = tuple[int, Op]
+"""an op and its position in the run"""
 
 
 def deed(model: Model, invoke: Op, done: Op | None, begin: int, end: int | None) -> Deed:
@@ -142,3 +102,43 @@ class OnlineKey:
         twin._known = {**self._known, **self._open}  # noqa: SLF001
         twin._drain()  # noqa: SLF001
         return twin
+
+
+class Searched:
+    """A key in the care of the general search."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._key: Any = None
+        self.key = OnlineKey(model, Budget(0, 0))
+        self._open: dict[int | str, Row] = {}
+        self._last: Op | None = None
+        """the latest completion, until the violation"""
+
+    def observe(self, rows: Iterable[Row], budget: Budget) -> None:
+        self.key.grant(budget)
+        for position, op in rows:
+            if op.type == "invoke":
+                self._open[op.process] = position, op
+                self._key = op.key
+                self.key.invoke(op, position)
+                continue
+            if not self.key.violated:
+                self._last = op
+            begin, invoke = self._open.pop(op.process)
+            refusals = self._model.refusals or {}
+            if op.type == "fail" and op.f in refusals and is_mismatch(op.error):
+                self.key.refuse(begin, refusals[op.f], position)
+            else:
+                self.key.complete(invoke, op, begin, position)
+
+    def told(self) -> Anomaly:
+        last = self._last
+        opened = [op.index for _, op in self._open.values()]
+        indexes = sorted([*opened, last.index] if last is not None else opened)
+        text = (
+            "No order of the operations up to here that respects real time explains what was answered: none of the "
+            f"states that were possible allows what is known by op {indexes[-1]}."
+        )
+        data = {"key": self._key, "model": self._model.name, "kind": "no possible order", "op": indexes[-1]}
+        return Anomaly("nonlinearizable", indexes, explanation=text + FORGETFUL, data=data)
