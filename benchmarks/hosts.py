@@ -1,23 +1,27 @@
 """What SSH costs: set-up, an operation, a partition of all hosts; against plain paramiko and a connection of its own.
 
-    python benchmarks/hosts.py HOSTS.yaml [--nodes 5] [--repeat 20]
+    python benchmarks/hosts.py [HOSTS.yaml] [--nodes 5] [--repeat 20]
 
-Needs hosts that can do partitions (docs/ssh.md). Prints medians in ms.
+Needs hosts that can do partitions (docs/ssh.md); without a hosts file it makes containers with sshd for the purpose.
+Prints medians in ms.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shlex import quote
 
+import docker
 import paramiko
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's folder is its path, and has a checkers.py
@@ -72,9 +76,10 @@ def plainly(found: Hosts, repeat: int) -> tuple[list[float], list[float]]:
     """
     clients = [connected(host, None) for host in found.hosts]
     rules = len(clients) // 2 + 1
+    sudo = {client for client, host in zip(clients, found.hosts, strict=True) if host.sudo}
 
     def command(client: paramiko.SSHClient, script: str) -> None:
-        _, output, _ = client.exec_command(script)
+        _, output, _ = client.exec_command(f"sudo -n sh -c {quote(script)}" if client in sudo else script)
         assert output.channel.recv_exit_status() == 0, script
 
     ruled, nothing = [], []
@@ -135,13 +140,30 @@ async def measure(spec: RunSpec, repeat: int) -> None:
     print(f"request over its own connection      {milliseconds(direct)}")
 
 
+@contextlib.contextmanager
+def containers(count: int) -> Iterator[Path]:
+    """A hosts file of so many."""
+    from tests.live.boxes import Boxes  # noqa: PLC0415  for this alone
+
+    with tempfile.TemporaryDirectory() as folder:
+        client = docker.from_env()
+        boxes = Boxes(client, Path(folder), count)
+        try:
+            yield boxes.file
+        finally:
+            boxes.end()
+            client.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("hosts", type=Path)
+    parser.add_argument("hosts", type=Path, nargs="?")
     parser.add_argument("--nodes", type=int, default=5)
     parser.add_argument("--repeat", type=int, default=20)
     given = parser.parse_args()
-    asyncio.run(measure(RunSpec(env="ssh", hosts=str(given.hosts), nodes=given.nodes), given.repeat))
+    with contextlib.ExitStack() as stack:
+        hosts = given.hosts or stack.enter_context(containers(given.nodes))
+        asyncio.run(measure(RunSpec(env="ssh", hosts=str(hosts), nodes=given.nodes), given.repeat))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -119,3 +120,14 @@ def _tear(path: Path, synced: int, length: int, draws: Draws) -> int:
                 file.write(bytes(end - first))
                 lost += end - first
     return lost
+
+
+def main() -> None:
+    """``python -m nodes.power FOLDER SEED``: on the machine where a dead node's files are; prints how many bytes."""
+    from nodes.host import Draws  # noqa: PLC0415  which needs this module
+
+    sys.stdout.write(f"{lose_power(Path(sys.argv[1]), Draws(int(sys.argv[2])))}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@
 | `ssh` | the environment of hosts over SSH: who they are, what they can do |
 | `host`, `hostmember` | one host for one run; one node on it |
 | `warden`, `news` | what runs on a host beside its node, and what it tells |
+| `relay`, `relays` | proxies on a host in the links of its node; all of them as one network |
 | `tunnel` | a connection through SSH as a socket |
 | `packages` | what a machine needs to run our nodes |
 | `engine` | the container engine: which one, labels, sweeps |

@@ -19,10 +19,11 @@ from harness.live.faults.firewall import Firewall
 from harness.live.faults.netem import Netem
 from harness.live.linkfaults import LinkFaults
 from harness.live.machine import Machine
-from harness.live.member import Member
+from harness.live.member import Breakable, Member
 from harness.live.network import Latency, Network
 from harness.live.post import Post
 from harness.live.proxy import LinkProxies
+from harness.live.relays import Relays
 from harness.live.runtime import LiveMailbox, LiveRuntime
 from harness.live.seat import Seat
 from harness.live.services import services
@@ -33,7 +34,6 @@ from harness.spec import SECOND, RunSpec
 from harness.streams import Streams
 from harness.systems.registry import is_own
 from nemeses.port import Damage, DiskTrouble, Link, LinkCount, LinkRule, NodeState
-from nodes.power import lose_power
 from workloads.port import CallTimeoutError
 
 CONTROL = "c-splitbrain"
@@ -58,7 +58,7 @@ class LiveCluster:
         able: frozenset[str],
         members: Callable[[str, Path, Callable[[str, bytes], None], Callable[[str], None]], Member],
         hear: Callable[[str, Line], None],
-        proxies: LinkProxies | None = None,
+        proxies: LinkProxies | Relays | None = None,
         firewall: Firewall | None = None,
         netem: Netem | None = None,
     ) -> None:
@@ -82,8 +82,9 @@ class LiveCluster:
         self._carrier = Network(latency, streams, self._mail.deliver)
         self.network: Links = self._carrier if proxies is None else proxies
         if proxies is not None:
-            proxies.arrived = self._mail.arrived
             proxies.latency = latency
+        if isinstance(proxies, LinkProxies):
+            proxies.arrived = self._mail.arrived
         self._firewall = firewall
         self._link_faults = LinkFaults(self.network, firewall, netem)
         self._power = {name: streams.stream("power", name) for name in self.nodes}
@@ -247,18 +248,16 @@ class LiveCluster:
         status = seat.member.exit_status
         seat.machine.exited()
         if seat.losing_power:
-            lost = lose_power(seat.member.folder / "data", self._power[node])
-            seat.lost_bytes += lost
-            self._note(node, "power_lost", {"lost_bytes": lost})
-        elif seat.killing or status is None:  # None: its machine is lost, which is not its own doing
+            return  # ``power_loss`` says so, when it knows what is lost
+        if seat.killing or status is None:  # None: its machine is lost, which is not its own doing
             self._note(node, "killed", {"exit_status": status})
         else:
             why = f"exited with status {status}: {seat.member.last_words()}".rstrip(": ")
             self._note(node, "panic", {"why": why})
 
-    def _note(self, node: str, kind: str, data: dict[str, Any]) -> None:
+    def _note(self, node: str, kind: str, data: dict[str, Any], at_ns: int = 0) -> None:
         seat = self._seats[node]
-        self.world.append(Event(time.monotonic_ns(), node, seat.incarnation, 1 << 60, kind, data))
+        self.world.append(Event(at_ns or time.monotonic_ns(), node, seat.incarnation, 1 << 60, kind, data))
 
     # --- the port of faults -------------------------------------------------------------------------------
 
@@ -297,6 +296,13 @@ class LiveCluster:
                     await seat.member.kill()
                 finally:
                     seat.losing_power = False
+                member = seat.member
+                if not isinstance(member, Breakable):
+                    raise UsageError(f"{node}: its data is out of reach in this environment")
+                ended_ns = time.monotonic_ns()
+                lost = await member.lose_power(self._power[node])
+                seat.lost_bytes += lost
+                self._note(node, "power_lost", {"lost_bytes": lost}, ended_ns)
 
     async def start(self, node: str) -> None:
         """Start a dead node. One that does not come up stays dead: the system's failure, and traced."""

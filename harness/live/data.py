@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 from harness.live.faults import disk
 from harness.live.remote.local import LocalRemote
+from harness.streams import Stream
 from nemeses.port import Damage
+from nodes.power import lose_power
 
 T = TypeVar("T")
 
@@ -19,6 +21,9 @@ class LocalData:
 
     name: str
     folder: Path
+
+    async def lose_power(self, draws: Stream) -> int:
+        return await asyncio.to_thread(lose_power, self.folder / "data", draws)
 
     async def damage(self, damage: Damage) -> int:
         return await asyncio.to_thread(self._on_disk, disk.damage, damage)

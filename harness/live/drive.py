@@ -138,9 +138,10 @@ async def open_cluster(
     if spec.env == "ssh":
         from harness.live.ssh import opened as hosts_opened  # noqa: PLC0415
 
-        async with hosts_opened(spec, folder, streams) as hosts:
+        families = frozenset(planned_families(spec, folder))
+        async with hosts_opened(spec, folder, streams, families) as hosts:
             cluster = LiveCluster(
-                spec, folder, streams, capabilities(spec), hosts.member, hear, None, hosts.firewall
+                spec, folder, streams, capabilities(spec), hosts.member, hear, hosts.relays, hosts.firewall
             )
             async with _closing(cluster):
                 yield cluster
@@ -179,10 +180,15 @@ def links_are_shaped(spec: RunSpec, folder: Path) -> bool:
 
     Without a schedule in the run's folder nobody knows, and the answer is yes.
     """
+    return bool(spec.options.get("latency")) or "link" in planned_families(spec, folder)
+
+
+def planned_families(spec: RunSpec, folder: Path) -> set[str]:
+    """Of the faults in the run's schedule; all that there may be, where there is none in its folder."""
     path = folder / "schedule.yaml"
-    if spec.options.get("latency") or not path.exists():
-        return True
-    return any(fault.family == "link" for fault in Schedule.load(path).faults)
+    if not path.exists():
+        return set(capabilities(spec))
+    return {fault.family for fault in Schedule.load(path).faults}
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from shlex import join, quote
 from typing import NamedTuple
 
 import msgspec
+import paramiko
 
 from harness.live.faults.firewall import CLEAR
 from harness.live.keeper import start_time
@@ -74,14 +75,14 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class Facts(NamedTuple):
-    """What a host said of itself. ``no_partition``: why packets cannot be filtered there; empty: they can."""
+    """What a host said of itself. ``no_filters``: why packets cannot be filtered there; empty: they can."""
 
     python: str
     suffix: str
     machine: str
     boot: str
     """the number of its kernel's boot"""
-    no_partition: str
+    no_filters: str
 
 
 class Process(NamedTuple):
@@ -159,9 +160,9 @@ class Machine:
         major, minor, suffix = python.split()
         if (int(major), int(minor)) < PYTHON_MIN:
             raise RemoteError(f"{self.name}: its python3 is {major}.{minor}; expected 3.11 or newer")
-        return Facts(f"{major}.{minor}", suffix, machine, boot, self._no_partition(uid == "0"))
+        return Facts(f"{major}.{minor}", suffix, machine, boot, self._no_filters(uid == "0"))
 
-    def _no_partition(self, root: bool) -> str:
+    def _no_filters(self, root: bool) -> str:
         if self.host.sudo:
             done = self.ssh.run("sudo -n true", repeatable=True)
             if done.status:
@@ -280,6 +281,14 @@ class Machine:
             f'{LIVING}\nliving {process.pid} {process.start} && [ "$state" = T ]', repeatable=True
         )
         return not done.status
+
+    def relay(self, node: str) -> paramiko.Channel:
+        """Begin a relay in the links that the node dials (harness/live/relay.py)."""
+        place, packages = quote(f"{self.run}/{node}"), quote(self.packages)
+        return self.ssh.session(
+            f"mkdir -p {place} && PYTHONPATH={packages} PYTHONDONTWRITEBYTECODE=1 "
+            f"exec python3 -P -m harness.live.relay {place} 2>>{place}/relay.log"
+        )
 
     # --- after the run --------------------------------------------------------------------------------------
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import paramiko
 
 from harness.live.doorway import Doorway
 from harness.live.errors import StartError
+from harness.live.faults import disk, power, resources
 from harness.live.host import Machine, Process
 from harness.live.member import OnExit, OnLine
 from harness.live.news import End, News
 from harness.live.remote.port import RemoteError
 from harness.live.tcp import last_reason
 from harness.live.tunnel import tunnel
+from harness.streams import Stream
+from nemeses.port import Damage
+
+T = TypeVar("T")
 
 LOOPBACK = "127.0.0.1"
 LISTEN_S = 30.0
@@ -33,6 +39,10 @@ class Place(Protocol):
 
     async def reached(self, name: str) -> None:
         """Its host has just done what it was told. Raises RemoteError."""
+        ...
+
+    def troubled(self, name: str, why: str) -> None:
+        """Something could not be done on its host."""
         ...
 
     def lost(self, name: str, why: str) -> None:
@@ -90,6 +100,8 @@ class HostMember:
         while self.up and not self.ports and loop.time() < deadline:  # noqa: ASYNC110  or it ends, or time is up
             await asyncio.sleep(POLL_S)
         if self.up and self.ports:
+            if incarnation == 1 and not self.machine.host.direct:
+                await self._try_tunnel()
             self._open_door()
 
     def _follow(self, incarnation: int, offset: int) -> paramiko.Channel:
@@ -98,6 +110,15 @@ class HostMember:
         return machine.ssh.session(
             f"exec python3 {machine.packages}/warden.py follow {place} {incarnation} {offset}"
         )
+
+    async def _try_tunnel(self) -> None:
+        """Raises StartError, in one line, where the host forwards nothing."""
+        try:
+            channel = await asyncio.to_thread(self.machine.ssh.dial, (LOOPBACK, self.ports["client"]))
+        except RemoteError as e:
+            await self.kill()
+            raise StartError(f"node {self.name}: {e}") from e
+        channel.close()
 
     def _open_door(self) -> None:
         host = self.machine.host
@@ -111,9 +132,10 @@ class HostMember:
         self._door.write(line)
 
     async def kill(self) -> None:
-        if self.up:
+        while self.up:
             await self._signal("KILL", "false")
-            await self._ended.wait()
+            with suppress(TimeoutError):  # its host was out of reach, and is back before it counts as lost
+                await asyncio.wait_for(self._ended.wait(), LISTEN_S)
 
     async def pause(self) -> None:
         if self.up:
@@ -138,6 +160,37 @@ class HostMember:
             return await asyncio.to_thread(self.machine.stopped, self.process)
         except RemoteError:
             return False
+
+    # --- its data and memory (``member.Breakable``) -----------------------------------------------------------
+
+    async def lose_power(self, draws: Stream) -> int:
+        seed = draws.bits()
+        return await self._there(power.lose_power, self._data, self.machine.packages, seed) or 0
+
+    async def damage(self, damage: Damage) -> int:
+        return await self._there(disk.damage, self._data, damage) or 0
+
+    async def mend(self) -> None:
+        await self._there(disk.mend, self._data)
+
+    async def keep(self) -> None:
+        await self._there(disk.forget, self._data)
+
+    async def limit_memory(self, headroom_kb: int | None) -> None:
+        if self.up and self.process is not None:
+            await self._there(resources.limit_memory, self.process.pid, headroom_kb)
+
+    @property
+    def _data(self) -> str:
+        return f"{self.machine.run}/{self.name}/data"
+
+    async def _there(self, act: Callable[..., T], *arguments: Any) -> T | None:
+        """None where it could not be done, which is said; what there is to see will say so, too."""
+        try:
+            return await asyncio.to_thread(act, self.machine.remote, *arguments)
+        except RemoteError as e:
+            self._place.troubled(self.name, str(e))
+            return None
 
     def last_words(self) -> str:
         return last_reason(self.folder / "stderr.log")

@@ -31,18 +31,23 @@ class LinkFaults:
     async def cut(self, links: Iterable[Link]) -> int:
         if self._firewall is not None:
             return self._handle(partial(self._firewall.release, await self._firewall.cut(links)))
-        return self._handle(partial(self._mend, self._network.cut(links)))
+        handle = self._network.cut(links)
+        await self._network.settled()
+        return self._handle(partial(self._mend, handle))
 
     async def shape(self, links: Iterable[Link], rule: LinkRule) -> int:
         if self._netem is not None:
             return self._handle(partial(self._netem.release, await self._netem.shape(links, rule)))
-        return self._handle(partial(self._mend, self._network.shape(links, rule)))
+        handle = self._network.shape(links, rule)
+        await self._network.settled()
+        return self._handle(partial(self._mend, handle))
 
     async def release(self, handle: int) -> None:
         await self._releases.pop(handle)()
 
     async def refresh(self) -> None:
         """Ask the machines what they counted."""
+        await self._network.refresh()
         firewall, netem = self._firewall, self._netem
         if firewall is not None and netem is not None:
             self._dropped, self._altered = await asyncio.gather(firewall.refused(), netem.altered())
@@ -61,6 +66,7 @@ class LinkFaults:
 
     async def _mend(self, handle: int) -> None:
         self._network.release(handle)
+        await self._network.settled()
 
     def _handle(self, release: Callable[[], Awaitable[None]]) -> int:
         self._last_handle += 1

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from harness.streams import Stream
 from nemeses.port import Damage
 
 OnLine = Callable[[str, bytes], None]
@@ -59,6 +60,10 @@ class Member(Protocol):
 @runtime_checkable
 class Breakable(Protocol):
     """A place whose data can be damaged and whose memory can be limited. Methods raise RemoteError."""
+
+    async def lose_power(self, draws: Stream) -> int:
+        """Do to the data of the node, which is down, what a power loss would have done; bytes that are lost."""
+        ...
 
     async def damage(self, damage: Damage) -> int:
         """Change the data of the node, which is down; how many bytes differ."""

@@ -16,10 +16,26 @@ from pathlib import Path
 
 import msgspec
 
+import harness
+import nemeses
 import nodes
 
 PROBE = "import importlib.machinery as m, sys; print(*sys.version_info[:2], m.EXTENSION_SUFFIXES[0])"
 """prints, on the machine, what ``vendor`` wants to know"""
+
+
+RELAY = (
+    "harness/streams.py",
+    "nemeses/port.py",
+    *(f"harness/live/{name}.py" for name in ("network", "proxy", "relay", "wires")),
+)
+"""what a relay (harness/live/relay.py) is made of, beside nodes"""
+
+
+def relay_sources() -> dict[str, Path]:
+    """Place among packages -> file."""
+    roots = {made.__name__: Path(str(made.__file__)).absolute().parent.parent for made in (harness, nemeses)}
+    return {name: roots[name.partition("/")[0]] / name for name in RELAY}
 
 
 def digest(*parts: str) -> str:

@@ -13,20 +13,24 @@ import sys
 import tarfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import nemeses.registry
+import msgspec
+
 from harness.errors import UsageError
 from harness.live.engine import scratch, sweep_files
 from harness.live.faults.firewall import Firewall
 from harness.live.host import Facts, Lease, Machine
-from harness.live.hostmember import HostMember
+from harness.live.hostmember import LOOPBACK, HostMember
 from harness.live.member import Member, OnExit, OnLine
+from harness.live.network import Latency
 from harness.live.news import BOOT
-from harness.live.packages import digest, vendor
+from harness.live.packages import digest, relay_sources, vendor
 from harness.live.process import own_arguments
+from harness.live.relays import Relays
 from harness.live.remote.hosts import Host, Hosts, read_hosts
 from harness.live.remote.port import RemoteError
 from harness.live.tcp import peers
@@ -34,9 +38,8 @@ from harness.spec import RunSpec
 from harness.streams import Streams
 
 WARDEN = Path(__file__).with_name("warden.py")
-FAULTS = frozenset({"kill", "pause", "clock"})
+FAULTS = frozenset({"partition", "link", "kill", "pause", "clock", "power-loss", "disk", "resource"})
 """what any host can do"""
-NO_LINK = "no host changes single packets for it: netem is not tried"
 
 T = TypeVar("T")
 
@@ -62,26 +65,21 @@ def hosts_of(spec: RunSpec) -> Hosts:
 
 def capabilities(spec: RunSpec) -> frozenset[str]:
     """What the hosts can do: they are asked. Raises UsageError, one line, for hosts that cannot be used at all."""
-    found = hosts_of(spec)
-    no_partition = _same_places(found.hosts) or next(
-        (facts.no_partition for facts in probed(found) if facts.no_partition), ""
+    probed(hosts_of(spec))
+    return FAULTS
+
+
+def no_filters(found: Hosts) -> str:
+    """Why packets between these hosts are not to be filtered, so that relays have to cut links; empty: they are."""
+    return _same_places(found.hosts) or next(
+        (facts.no_filters for facts in probed(found) if facts.no_filters), ""
     )
-    able = FAULTS if no_partition else FAULTS | {"partition"}
-    reasons = {"partition": no_partition, "link": NO_LINK}
-    for name in spec.nemesis:
-        with suppress(ValueError):  # somebody else says so
-            family = nemeses.registry.parse(name)[0].name
-            if family not in able and family in reasons:
-                raise UsageError(f"nemesis: {family!r} cannot be done on these hosts: {reasons[family]}")
-    return able
 
 
 def check(spec: RunSpec) -> None:
     """Raises UsageError, one line, for what cannot run on hosts."""
     if spec.bin is not None:
         raise UsageError(f"bin: {spec.bin}: a binary is not brought to hosts; expected env: process")
-    if spec.options.get("latency"):
-        raise UsageError("options.latency: hosts have the latency of their own network")
 
 
 def _same_places(hosts: Sequence[Host]) -> str:
@@ -153,7 +151,7 @@ def sweep_hosts(path: Path, *, force: bool = False) -> tuple[int, list[str]]:
 class HostsPlace:
     """The environment of one run; ``opened`` makes one."""
 
-    def __init__(self, spec: RunSpec, folder: Path, streams: Streams) -> None:
+    def __init__(self, spec: RunSpec, folder: Path, streams: Streams, families: frozenset[str]) -> None:
         found = hosts_of(spec)
         names = spec.node_names()
         self._spec = spec
@@ -166,12 +164,23 @@ class HostsPlace:
         self._held: list[str] = []
         self._lost: dict[str, str] = {}
         self.firewall: Firewall | None = None
-        if "partition" in capabilities(spec):
+        filtered = not no_filters(found)
+        if filtered:
             ports = {port for _, port in self._book.values()}
             self.firewall = Firewall(
                 {n: m.root for n, m in self._machines.items()},
                 {n: address for n, (address, _) in self._book.items()},
                 ports.pop() if len(ports) == 1 else None,
+            )
+
+        self.relays: Relays | None = None
+        if spec.options.get("latency") or families & ({"link"} if filtered else {"link", "partition"}):
+            self.relays = Relays(
+                {n: partial(m.relay, n) for n, m in self._machines.items()},
+                self._book,
+                streams,
+                msgspec.convert(spec.options.get("latency", {}), Latency),
+                say,
             )
 
     def open(self) -> None:
@@ -191,6 +200,8 @@ class HostsPlace:
 
     def close(self) -> None:
         """Collect, and leave nothing on the hosts; what cannot be done is said. Blocking."""
+        if self.relays is not None:
+            self.relays.close()
         try:
             for name in self._held:
                 machine = self._machines[name]
@@ -215,11 +226,14 @@ class HostsPlace:
         machine = self._machines[name]
         place = f"{machine.run}/{name}"
         seed = self._streams.stream("time-outs", name).bits() >> 2
+        book = dict(self._book)
+        if self.relays is not None:
+            book |= {peer: (LOOPBACK, port) for peer, port in self.relays.ports(name).items()}
         return [
             *("python3", "-P", "-m", "nodes", *own_arguments(self._spec)),
-            *("--data", f"{place}/data", "--trace", f"{place}/trace-{incarnation}.jsonl"),
+            *("--data", f"{place}/data", "--power", "--trace", f"{place}/trace-{incarnation}.jsonl"),
             *("--seed", str((seed + incarnation) % (1 << 63)), "--replays"),
-            *("--tcp", "--node", name, "--peers", peers(self._book), "--bind", machine.host.bind),
+            *("--tcp", "--node", name, "--peers", peers(book), "--bind", machine.host.bind),
             *("--client-port", "0", "--metrics-port", "0", "--key-file", f"{machine.run}/key"),
             *("--ports-file", f"{place}/ports-{incarnation}.json"),
         ]
@@ -230,6 +244,10 @@ class HostsPlace:
             if self.firewall is not None:
                 await self.firewall.rebuilt(name)
 
+    def troubled(self, name: str, why: str) -> None:
+        if name not in self._lost:
+            say(why)
+
     def lost(self, name: str, why: str) -> None:
         self._lost[name] = why
         say(f"node {name} counts as down, the run goes on: {why}")
@@ -239,7 +257,8 @@ class HostsPlace:
 
 def _pack(facts: Facts, folder: Path) -> tuple[Path, str]:
     """An archive of what nodes need on such a host, and the digest of what is in it."""
-    known = digest(facts.python, facts.suffix, facts.machine, WARDEN.read_text())
+    sent = [WARDEN, *relay_sources().values()]
+    known = digest(facts.python, facts.suffix, facts.machine, *(path.read_text() for path in sent))
     archive = folder / f"{known}.tar.gz"
     if not archive.exists():
         packages = folder / known
@@ -250,21 +269,32 @@ def _pack(facts: Facts, folder: Path) -> tuple[Path, str]:
             last = e.stderr.decode(errors="replace").strip().splitlines()[-1:]
             raise UsageError(f"msgspec for Python {facts.python} on {facts.machine}: {last}") from e
         (packages / WARDEN.name).write_bytes(WARDEN.read_bytes())
+        for name, source in relay_sources().items():
+            target = packages / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
         with tarfile.open(archive, "w:gz", compresslevel=3) as tar:
             tar.add(packages, ".")
     return archive, known
 
 
 @asynccontextmanager
-async def opened(spec: RunSpec, folder: Path, streams: Streams) -> AsyncIterator[HostsPlace]:
-    """Take the hosts; they are as they were in the end. Raises UsageError."""
+async def opened(
+    spec: RunSpec, folder: Path, streams: Streams, families: frozenset[str]
+) -> AsyncIterator[HostsPlace]:
+    """Take the hosts; they are as they were in the end. Raises UsageError.
+
+    ``families``: of the faults that may come: without link faults nothing stands between the nodes.
+    """
     # the default executor has a few threads for each processor: too few for a call to each host at once
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(3 * spec.nodes + 4))
-    place = HostsPlace(spec, folder, streams)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4 * spec.nodes + 4))
+    place = HostsPlace(spec, folder, streams, families)
     try:
         await asyncio.to_thread(place.open)
         if place.firewall is not None:
             await place.firewall.open()
+        if place.relays is not None:
+            await place.relays.open()
         yield place
     finally:
         if place.firewall is not None:

@@ -21,6 +21,13 @@ class Links(Protocol):
     def shape(self, links: Iterable[Link], rule: LinkRule) -> int: ...
     def release(self, handle: int) -> None: ...
     def counts(self) -> dict[Link, LinkCount]: ...
+    async def settled(self) -> None:
+        """Return when what was asked for is in force."""
+        ...
+
+    async def refresh(self) -> None:
+        """Make ``counts`` as new as can be."""
+        ...
 
 
 class Wire:
@@ -88,6 +95,12 @@ class Wires:
 
     def mended(self, wire: Wire) -> None:
         """The last cut of a wire has been released."""
+
+    async def settled(self) -> None:
+        """At once: frames are judged in this process."""
+
+    async def refresh(self) -> None:
+        """They are counted in this process."""
 
     def counts(self) -> dict[Link, LinkCount]:
         """A copy: counters of every link that was used or named."""

@@ -18,7 +18,9 @@ from tests.cli.conftest import Call, refused
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-COMMAND = [sys.executable, "-m", "harness.cli"]
+# whoever runs the tests in the background has told its children to ignore SIGINT
+HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = [sys.executable, "-c", f"{HEEDS}; import sys; from harness.cli import main; sys.exit(main())"]
 
 
 def test_a_valid_run(call: Call) -> None:

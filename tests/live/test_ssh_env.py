@@ -1,4 +1,4 @@
-"""Five hosts over SSH under every fault: valid, and each bites; what goes wrong is one line; nothing stays behind."""
+"""Hosts over SSH: the port of faults, what goes wrong, and that nothing stays behind (faults: test_ssh_boxes)."""
 
 from __future__ import annotations
 
@@ -24,22 +24,17 @@ from harness.live import run
 from harness.live.cluster import LiveCluster
 from harness.live.host import Lease
 from harness.live.hostmember import HostMember
-from harness.live.ssh import capabilities, sweep_hosts
+from harness.live.ssh import capabilities, hosts_of, no_filters, sweep_hosts
 from harness.run import Outcome, check_spec, execute
 from harness.spec import RunSpec
 from harness.streams import Streams
 from nemeses.fault import Fault
+from nemeses.registry import FAMILIES
 from nemeses.schedule import Schedule
 from tests.live.clusters import Client, until
 from tests.live.rented import Hosts
 from tests.live.sshd import SSHD, Sshd
-from tests.live.test_planted_bugs import invalid
-from tests.live.test_tcp import SHAPES, bites, fault
-from tests.live.wires import LongWires
-
-SEEDS = 8
-"""many more than were ever needed"""
-NODES = ("n0", "n1", "n2", "n3", "n4")
+from tests.live.test_tcp import bites, fault
 
 
 @pytest.fixture(scope="module")
@@ -92,70 +87,6 @@ def live_on(hosts: Hosts, main: Any, folder: Path, nodes: int = 3) -> LiveCluste
 # --- faults -----------------------------------------------------------------------------------------------------
 
 
-def test_every_shape_of_partition_is_valid_and_bites(hosts: Hosts, tmp_path: Path) -> None:
-    """By packet filters; what they dropped is counted by the hosts' own kernels."""
-    asked = [(s.name, s.targets[-1][0], {}) for s in SHAPES if s.name != "one-way"]
-    asked += [("one-way", "leader", {"direction": direction}) for direction in ("in", "out")]
-    faults = [
-        fault(300 + 1_000 * n, 950 + 1_000 * n, f"partition:{shape}", target, **parameters)
-        for n, (shape, target, parameters) in enumerate(asked)
-    ]
-    outcome = played(hosts.file, tmp_path / "run", faults, time_limit=10.5, rate=60)
-    assert bites(outcome) == {"partition": (len(faults), len(faults))}
-    assert outcome.summary["world"]["refused"] > 0
-    assert nothing_left(hosts)
-
-
-def test_kill_pause_and_clock_are_valid_and_bite(hosts: Hosts, tmp_path: Path) -> None:
-    faults = [
-        fault(400, 1200, "kill:leader", "leader"),
-        fault(2800, 3500, "pause:leader", "leader"),
-        fault(2900, 3900, "clock:drift", ("n0", "n1"), rate_ppm=400_000),
-        fault(4300, 5100, "clock:jump", ("n2", "n3"), offset_ms=60_000),
-        fault(5400, 6200, "kill:all", "all"),
-    ]
-    outcome = played(hosts.file, tmp_path / "run", faults, time_limit=8)
-    assert bites(outcome) == {"kill": (2, 2), "pause": (1, 1), "clock": (2, 2)}
-    for name in NODES:
-        folder = tmp_path / "run" / "nodes" / name
-        assert (folder / "data" / "wal").exists()
-        assert '"event":"listening"' in (folder / "stderr.log").read_text()
-        assert (folder / "trace-2.jsonl").exists()
-    assert nothing_left(hosts)
-
-
-def test_a_planted_bug_is_caught(hosts: Hosts, tmp_path: Path) -> None:
-    """A leader that has just been elected answers reads before it knows what is committed: until its first entry is,
-    which takes a round trip. The hosts are 25 ms apart: they dial each other by long wires.
-    """
-    near = f"{hosts.prefix}.1"
-    path = hosts.write(range(3), tmp_path / "hosts.yaml", address=near)
-    given = yaml.safe_load(path.read_text())
-    ways = {}
-    for i, host in enumerate(given["hosts"]):
-        host["peer_port"] = 7100 + i
-        ways[near, 7100 + i] = (hosts.address(i), 7100 + i)
-    path.write_text(yaml.safe_dump(given))
-    with LongWires(ways, 0.025):
-        for seed in range(1, SEEDS + 1):
-            spec = spec_on(
-                path,
-                bug="reads-before-own-commit",
-                nemesis=["kill:all"],
-                nodes=3,
-                interval=2.5,
-                time_limit=9,
-                rate=500,
-                concurrency="30n",
-                op_timeout=0.4,
-                seed=seed,
-            )
-            outcome = execute(spec, tmp_path / str(seed), report=False)
-            if invalid(outcome, "linearizability") & {"nonlinearizable"}:
-                return
-    raise AssertionError("not caught with any seed")
-
-
 def test_the_port_acts_on_hosts_and_sees_what_it_did(hosts: Hosts, tmp_path: Path) -> None:
     async def main(cluster: LiveCluster) -> None:
         client = Client(cluster)
@@ -185,7 +116,7 @@ def test_the_port_acts_on_hosts_and_sees_what_it_did(hosts: Hosts, tmp_path: Pat
         other = next(node for node in cluster.nodes if node != leader)
         handle = await cluster.cut([(leader, other)])
         await until_refused(cluster, (leader, other))
-        assert (other, leader) not in cluster.links()
+        assert not cluster.links()[other, leader].refused
         await cluster.release(handle)
 
     live_on(hosts, main, tmp_path / "run")
@@ -307,9 +238,7 @@ def test_a_full_disk_is_one_line(hosts: Hosts, tmp_path: Path) -> None:
     ("fields", "line"),
     [
         ({"nodes": 6}, "5 hosts for 6 nodes"),
-        ({"nemesis": ["link"]}, "'link' cannot be done on these hosts: no host changes single packets"),
         ({"bin": "/bin/cat"}, "a binary is not brought to hosts"),
-        ({"options": {"latency": {"mean_us": 5}}}, "options.latency: hosts have the latency"),
     ],
 )
 def test_what_hosts_cannot_do_is_refused_before_the_run(
@@ -384,14 +313,21 @@ def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     daemon.stop()
 
 
-def test_hosts_that_are_one_machine_can_do_what_needs_no_packet_filter(
-    loopback: Path, tmp_path: Path
-) -> None:
+def test_hosts_that_are_one_machine_can_do_everything_without_root(loopback: Path, tmp_path: Path) -> None:
+    """Relays cut links where packets do not show who sent them."""
     spec = spec_on(loopback, nodes=3)
-    assert capabilities(spec) == {"kill", "pause", "clock"}
-    with pytest.raises(UsageError, match="'partition' cannot be done on these hosts: me0's address 127"):
-        check_spec(spec_on(loopback, nodes=3, nemesis=["partition"]))
-    faults = [fault(400, 1000, "kill:one", ("n0",)), fault(2200, 2900, "pause:one", ("n1",))]
-    outcome = played(loopback, tmp_path / "run", faults, nodes=3, time_limit=4)
-    assert bites(outcome) == {"kill": (1, 1), "pause": (1, 1)}
+    assert (
+        no_filters(hosts_of(spec))
+        == "me0's address 127.0.0.1 is a loopback: packets do not show who sent them"
+    )
+    assert capabilities(spec) == {family.name for family in FAMILIES.values()}
+    faults = [
+        fault(400, 1000, "kill:one", ("n0",)),
+        fault(2200, 2900, "pause:one", ("n1",)),
+        fault(3200, 4000, "partition:isolated-leader", "leader"),
+        fault(4300, 5000, "link:loss", "all", loss_ppm=300_000),
+        fault(5300, 6000, "power-loss:one", ("n2",)),
+    ]
+    outcome = played(loopback, tmp_path / "run", faults, nodes=3, time_limit=7.5)
+    assert bites(outcome) == dict.fromkeys(("kill", "pause", "partition", "link", "power-loss"), (1, 1))
     assert not list(loopback.parent.glob("host*/run*"))
