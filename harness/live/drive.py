@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
 from checkers.record import TraceEvent
 from harness.decode import decode
 from harness.errors import UsageError
-from harness.live import machines
+from harness.live import machines, packets
 from harness.live.cluster import LiveCluster
 from harness.live.faults import faketime
 from harness.live.keeper import Keeper
@@ -31,6 +32,9 @@ from harness.systems.port import Adapter
 from harness.systems.registry import adapter
 from nemeses.schedule import Schedule
 
+if TYPE_CHECKING:
+    from harness.live.foreign import Quarters
+
 Observer = Callable[[int, int, str, str, dict[str, Any]], None]
 Main = Callable[[LiveCluster], Coroutine[Any, Any, None]]
 
@@ -46,7 +50,7 @@ def capabilities(spec: RunSpec) -> frozenset[str]:
     """
     foreign = adapter(spec)
     if foreign is not None:
-        return foreign.faults if machines.able() else foreign.faults - {"partition"}
+        return foreign.faults - {name for name, why in lacking(spec, foreign) if why}
     if spec.env == "ssh":
         from harness.live.ssh import capabilities as of_hosts  # noqa: PLC0415  they are asked
 
@@ -89,20 +93,48 @@ def check(spec: RunSpec) -> None:
         )
 
 
+def lacking(spec: RunSpec, foreign: Adapter) -> list[tuple[str, str]]:
+    """Families that a foreign system's members may lack here: why, or nothing where they do not."""
+    inside = spec.env == "docker"
+    root = os.geteuid() == 0 if inside else machines.able()
+    config = spec.options.get("config", {})
+    return [
+        ("partition", "" if root else "networks of their own take root"),
+        ("link", "" if root and packets.able() else "packets are carried by root, and /dev/net/tun"),
+        ("clock", clock_refusal(foreign, config, inside=inside)),
+    ]
+
+
+def clock_refusal(foreign: Adapter, config: Any, *, inside: bool) -> str:
+    """Why the wall clocks of a system's members cannot be set, in one line; empty if they can."""
+    if faketime.library() is None:
+        return "libfaketime is not installed"
+    if inside:  # nobody here sees the program: its own word must tell whether it heeds the library
+        tells = type(foreign).clock is not Adapter.clock
+        return "" if tells else f"{foreign.name} does not tell its clock, so nobody could see it change"
+    return next(filter(None, map(faketime.refusal, foreign.clocks(config))), "")
+
+
 def check_foreign(spec: RunSpec, foreign: Adapter) -> None:
     """Raises UsageError where a foreign system cannot run."""
-    if spec.env != "process" or spec.transport != "stdio":
-        how = f"env: {spec.env}" if spec.env != "process" else f"transport: {spec.transport}"
-        raise UsageError(f"system: {spec.system} has links of its own between processes; {how} is not for it")
+    if spec.env not in ("process", "docker") or spec.transport != "stdio":
+        how = f"transport: {spec.transport}" if spec.transport != "stdio" else f"env: {spec.env}"
+        raise UsageError(
+            f"system: {spec.system} has links of its own between processes or containers; {how} is not for it"
+        )
     if spec.nodes > machines.NODES_MAX:
         raise UsageError(f"nodes: {spec.nodes} of a foreign system; expected at most {machines.NODES_MAX}")
-    for program in foreign.programs:
+    inside = spec.env == "docker"
+    if spec.options.get("image") and not inside:
+        raise UsageError("options.image: an image is for env: docker")
+    for program in () if inside else foreign.programs:
         if shutil.which(program) is None:
             raise UsageError(f"system: {spec.system} needs {program}, which is not on the PATH")
     try:
         foreign.check(spec.options.get("config", {}))
+        foreign.runs(inside=inside, image=str(spec.options.get("image", "")))
     except ValueError as e:
-        raise UsageError(f"options.config: {e}") from e
+        raise UsageError(f"{e}") from e
 
 
 def check_tcp(spec: RunSpec) -> None:
@@ -125,6 +157,11 @@ async def open_cluster(
 
     Raises StartError when the nodes' binary cannot be run.
     """
+    foreign = adapter(spec)
+    if foreign is not None:
+        async with open_foreign(spec, folder, streams, foreign, hear) as cluster:
+            yield cluster
+        return
     if spec.env == "docker":
         from harness.live.docker import opened  # noqa: PLC0415  a run of processes does not load it
 
@@ -148,11 +185,6 @@ async def open_cluster(
         return
     if spec.bin is not None:
         find_binary(spec.bin)
-    foreign = adapter(spec)
-    if foreign is not None:
-        async with open_foreign(spec, folder, streams, foreign, hear) as cluster:
-            yield cluster
-        return
     keeper = Keeper()
     proxies = LinkProxies(spec.node_names(), streams) if spec.transport == "tcp" else None
     secret = f"{streams.stream('secret').bits():016x}"
@@ -197,13 +229,39 @@ async def open_foreign(
 ) -> AsyncIterator[LiveCluster]:
     from harness.live.foreign import ForeignCluster  # noqa: PLC0415  other runs do not load it
 
+    async with quarters(spec, folder, streams, foreign) as place:
+        able = capabilities(spec)
+        cluster = ForeignCluster(spec, folder, streams, able, foreign, place, hear)
+        try:
+            async with _closing(cluster):
+                yield cluster
+        finally:
+            if place.packets is not None:
+                place.packets.close()
+
+
+@asynccontextmanager
+async def quarters(
+    spec: RunSpec, folder: Path, streams: Streams, foreign: Adapter
+) -> AsyncIterator[Quarters]:
+    """Where the members of a foreign system live."""
+    latency = msgspec.convert(spec.options.get("latency", {}), Latency)
+    if spec.env == "docker":
+        from harness.live.pods import opened  # noqa: PLC0415  a run of processes does not load it
+
+        async with opened(spec, folder, streams, foreign, latency) as pods:
+            yield pods
+        return
+    from harness.live.foreign import ProcessQuarters  # noqa: PLC0415  other runs do not load it
+
     keeper = Keeper()
     try:
         with machines.Machines(spec.node_names(), apart=machines.able()) as made:
-            able = capabilities(spec)
-            cluster = ForeignCluster(spec, folder, streams, able, foreign, made, keeper, hear)
-            async with _closing(cluster):
-                yield cluster
+            carried = None
+            if made.firewall is not None and packets.able():
+                carried = packets.Packets(made.addresses, made.path, streams, latency)
+            clock = faketime.in_schedule(spec, folder)
+            yield ProcessQuarters(made, keeper, carried, clock=clock)
     finally:
         keeper.close()
 

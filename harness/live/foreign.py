@@ -1,60 +1,68 @@
-"""Members of other people's systems as processes of this machine, and the cluster of them."""
+"""Members of other people's systems as processes of this machine, and the cluster of members wherever they live."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import subprocess
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
-import msgspec
-
-from harness.errors import UsageError, one_line
 from harness.live.cluster import CONTROL, LiveCluster
+from harness.live.conversation import POLL_S, Conversation, decode
 from harness.live.errors import StartError
+from harness.live.faults.faketime import FakeClock
+from harness.live.faults.firewall import Firewall
 from harness.live.keeper import Keeper
 from harness.live.machines import Machines
 from harness.live.member import Member, OnExit, OnLine
+from harness.live.packets import Packets
 from harness.live.process import ProcessMember, die_with_harness
-from harness.live.runtime import line
 from harness.live.trace import Line
 from harness.spec import RunSpec
 from harness.streams import Streams
-from harness.systems.port import CRASH, UNAVAILABLE, Adapter, Client, Event, Place, RefusedError, UnknownError
+from harness.systems.port import UNAVAILABLE, Adapter, Place
+from nemeses.port import Link, LinkRule
 
-POLL_S = 0.02
-PROBE_S = 0.2
-PROBE_TIMEOUT_S = 1.0
-PATIENCE_S = 15.0
-"""longest time that a request may be under way: whoever sent it has given up by then"""
 FORMED_S = 30.0
 LARGE = 4 << 20
 
-FAILURES = (UnknownError, OSError, EOFError, TimeoutError, ValueError)
-"""what stands for a peer that failed: the request's outcome is unknown (EOFError: asyncio's IncompleteReadError)"""
+Failed = Callable[[Exception], None]
 
 
-class Request(msgspec.Struct):
-    """Of a client, or the harness's ``init``."""
+class Talking(Member, Protocol):
+    """A member's place with a conversation."""
 
-    src: str
-    dest: str
-    body: dict[str, Any]
+    talk: Conversation
 
 
-_decode = msgspec.json.Decoder(Request).decode
-_encode = msgspec.json.Encoder().encode
+class Quarters(Protocol):
+    """Where members live: machines of processes (``ProcessQuarters``), or pods of containers (``pods.Pods``)."""
+
+    firewall: Firewall | None
+    packets: Packets | None
+    """carries what link faults bend, None where that cannot be"""
+
+    def place(self, name: str, folder: Path, config: Mapping[str, Any]) -> Place: ...
+    def member(
+        self, adapter: Adapter, place: Place, on_line: OnLine, on_exit: OnExit, failed: Failed
+    ) -> Talking: ...
+
+
+def environment(place: Place) -> dict[str, str]:
+    """What a member finds in its environment, whatever starts it."""
+    return {
+        "SPLITBRAIN_DATA": str(place.folder),
+        "SPLITBRAIN_NODE": place.name,
+        "SPLITBRAIN_ADDRESS": place.address,
+        "SPLITBRAIN_MEMBERS": ",".join(f"{name}={at}" for name, at in place.addresses.items()),
+    }
 
 
 class ForeignMember(ProcessMember):
-    """A member of a foreign system. Requests go to it through its adapter's client, each in a task of its own.
-
-    A probe asks it who leads, and writes what changed to its trace. ``seen``: what it said last, by kind.
-    """
+    """A member as a process in a network of its own."""
 
     def __init__(
         self,
@@ -64,21 +72,24 @@ class ForeignMember(ProcessMember):
         keeper: Keeper,
         on_line: OnLine,
         on_exit: OnExit,
-        failed: Callable[[Exception], None],
+        failed: Failed,
+        *,
+        clock: bool,
     ) -> None:
         super().__init__(place.name, place.folder.parent, keeper, on_line, on_exit)
         self._adapter = adapter
         self._place = place
         self._enter = enter
-        self._failed = failed
-        self._client: Client | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._trace: BinaryIO | None = None
-        self.seen: dict[str, dict[str, Any]] = {}
+        self.talk = Conversation(adapter, place, on_line, lambda: self.up, failed)
+        self.fake_clock = FakeClock(self.folder / "clock", self.talk.wall) if clock else None
 
     def command(self, incarnation: int) -> list[str]:
-        self._trace = (self.folder / f"trace-{incarnation}.jsonl").open("ab", buffering=0)
+        self.talk.write_to(self.folder / f"trace-{incarnation}.jsonl")
         return [*self._enter, *self._adapter.command(self._place)]
+
+    def environment(self) -> dict[str, str]:
+        clock = {} if self.fake_clock is None else self.fake_clock.environment()
+        return {**super().environment(), **environment(self._place), **self._adapter.environment(), **clock}
 
     def start(
         self, command: list[str], environment: dict[str, str], stderr: BinaryIO
@@ -96,87 +107,34 @@ class ForeignMember(ProcessMember):
 
     async def open(self, process: subprocess.Popen[bytes]) -> None:
         del process
-        self.seen = {}
-        self._client = self._adapter.client(self._place)
-        self._task(self._probe(self._client))
+        self.talk.open()
 
     def write(self, line: bytes) -> None:
-        request = _decode(line)
-        if self._client is not None:
-            init = request.body["type"] == "init"
-            self._task(self._init(request) if init else self._serve(request, self._client))
+        self.talk.write(line)
 
     async def discard(self) -> None:
-        tasks, self._tasks = list(self._tasks), set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
-        if self._trace is not None:
-            self._trace.close()
-            self._trace = None
+        await self.talk.close()
         await super().discard()
 
-    def _task(self, coroutine: Any) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-    async def _init(self, request: Request) -> None:
-        """Answered when something listens at the client's port."""
-        while self.up:
-            with suppress(OSError, TimeoutError):
-                async with asyncio.timeout(PROBE_TIMEOUT_S):
-                    _, writer = await asyncio.open_connection(self._place.address, self._adapter.port())
-                writer.close()
-                self._reply(request, {"type": "init_ok"})
-                return
-            await asyncio.sleep(POLL_S)
+class ProcessQuarters:
+    """Processes on ``machines``. ``clock``: their wall clocks are the harness's to set."""
 
-    async def _serve(self, request: Request, client: Client) -> None:
-        kind = request.body["type"]
-        body = {k: v for k, v in request.body.items() if k != "msg_id"}
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                reply = {**await client.request(body), "type": f"{kind}_ok"}
-        except RefusedError as e:
-            reply = {"type": "error", "code": e.code, "text": str(e)}
-        except FAILURES as e:
-            reply = {"type": "error", "code": CRASH, "text": f"{type(e).__name__}: {e}"}
-        except Exception as e:  # noqa: BLE001  somebody's adapter: it is told, and nothing is made of it
-            self._broken(f"its client raised {type(e).__name__} on {kind}: {e}")
-            return
-        self._reply(request, reply)
+    def __init__(self, machines: Machines, keeper: Keeper, packets: Packets | None, *, clock: bool) -> None:
+        self.firewall = machines.firewall
+        self.packets = packets
+        self._machines = machines
+        self._keeper = keeper
+        self._clock = clock
 
-    def _reply(self, request: Request, body: dict[str, Any]) -> None:
-        body = {**body, "in_reply_to": request.body["msg_id"]}
-        self._on_line(self.name, line(self.name, request.src, body).rstrip(b"\n"))
+    def place(self, name: str, folder: Path, config: Mapping[str, Any]) -> Place:
+        return Place(name, self._machines.addresses, folder, config)
 
-    async def _probe(self, client: Client) -> None:
-        while self.up:
-            try:
-                async with asyncio.timeout(PROBE_TIMEOUT_S):
-                    events = await self._adapter.probe(self._place, client)
-                for event in events:
-                    self._tell(event)
-            except (RefusedError, *FAILURES):
-                pass  # it is not up yet, stands still, or is cut off
-            except Exception as e:  # noqa: BLE001  as above
-                self._broken(f"its probe raised {type(e).__name__}: {e}")
-                return
-            await asyncio.sleep(PROBE_S)
-
-    def _broken(self, why: str) -> None:
-        """Ends the run: no verdict can follow from an adapter that errs."""
-        self._failed(UsageError(one_line(f"adapter {self._adapter.name}: {why}")))
-
-    def _tell(self, event: Event) -> None:
-        """To the trace, when it is news."""
-        if self.seen.get(event.kind) != event.data and self._trace is not None:
-            self.seen[event.kind] = event.data
-            self._trace.write(_encode(Line(time.monotonic_ns(), event.kind, event.data)) + b"\n")
+    def member(
+        self, adapter: Adapter, place: Place, on_line: OnLine, on_exit: OnExit, failed: Failed
+    ) -> Talking:
+        enter = self._machines.enter(place.name)
+        return ForeignMember(adapter, place, enter, self._keeper, on_line, on_exit, failed, clock=self._clock)
 
 
 class ForeignCluster(LiveCluster):
@@ -189,27 +147,43 @@ class ForeignCluster(LiveCluster):
         streams: Streams,
         able: frozenset[str],
         adapter: Adapter,
-        machines: Machines,
-        keeper: Keeper,
+        quarters: Quarters,
         hear: Callable[[str, Line], None],
     ) -> None:
-        self._foreign: dict[str, ForeignMember] = {}
+        self._foreign: dict[str, Talking] = {}
 
-        def member(name: str, place: Path, on_line: OnLine, on_exit: OnExit) -> Member:
-            data = place / "data"
+        def member(name: str, home: Path, on_line: OnLine, on_exit: OnExit) -> Member:
+            data = home / "data"
             data.mkdir(parents=True, exist_ok=True)
-            there = Place(name, machines.addresses, data, spec.options.get("config", {}))
-            made = ForeignMember(adapter, there, machines.enter(name), keeper, on_line, on_exit, self._fail)
+            place = quarters.place(name, data, spec.options.get("config", {}))
+            made = quarters.member(adapter, place, on_line, on_exit, self._fail)
             self._foreign[name] = made
             return made
 
-        super().__init__(spec, folder, streams, able, member, hear, firewall=machines.firewall)
+        super().__init__(spec, folder, streams, able, member, hear, firewall=quarters.firewall)
         self.traced = True
         self._adapter = adapter
+        self._packets = quarters.packets
+        if self._packets is not None:
+            self.network = self._packets
 
     def _fail(self, error: Exception) -> None:
         if not self.runtime.failed.done():
             self.runtime.failed.set_exception(error)
+
+    async def shape(self, links: Iterable[Link], rule: LinkRule) -> int:
+        handle = await super().shape(links, rule)
+        await self._led_aside()
+        return handle
+
+    async def release(self, handle: int) -> None:
+        await super().release(handle)
+        if handle >= 0:
+            await self._led_aside()
+
+    async def _led_aside(self) -> None:
+        if self._packets is not None:
+            await self._packets.settle()
 
     async def start_all(self) -> None:
         """Start every node, and wait until they are a cluster. Raises StartError."""
@@ -218,9 +192,9 @@ class ForeignCluster(LiveCluster):
         await super().start_all()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + FORMED_S
-        while not self._adapter.formed({name: member.seen for name, member in self._foreign.items()}):
+        while not self._adapter.formed({name: member.talk.seen for name, member in self._foreign.items()}):
             if loop.time() > deadline:
-                said = {name: member.seen for name, member in self._foreign.items()}
+                said = {name: member.talk.seen for name, member in self._foreign.items()}
                 raise StartError(f"{self._adapter.name} did not form a cluster in {FORMED_S:g} s: {said}")
             await asyncio.sleep(POLL_S)
         self.runtime.begin()
@@ -236,7 +210,7 @@ class ForeignCluster(LiveCluster):
             super()._post(client, node, data)
             return
         body = {"type": "error", "code": UNAVAILABLE, "text": f"{node} is down"}
-        self.runtime.replied(client, {**body, "in_reply_to": _decode(data).body["msg_id"]})
+        self.runtime.replied(client, {**body, "in_reply_to": decode(data).body["msg_id"]})
 
 
 def give_back(folder: Path) -> None:

@@ -91,9 +91,10 @@ class Machines:
 
     def enter(self, node: str) -> list[str]:
         """What stands before a command to run it in a node's network; nothing on loopback."""
-        return ["nsenter", f"--net={self._path(node)}", "--"] if self._apart else []
+        return ["nsenter", f"--net={self.path(node)}", "--"] if self._apart else []
 
-    def _path(self, name: str) -> str:
+    def path(self, name: str) -> str:
+        """Of a node's network namespace; the empty name is the switch."""
         return f"/proc/{os.getpid()}/fd/{self._namespaces[name]}"
 
     def _reserve(self) -> int:
@@ -117,18 +118,18 @@ class Machines:
         here = self._here = f"sb{subnet}"
         # the claim is ours: what is there is of one that is gone, and that the kernel has not cleared away yet
         subprocess.run(["ip", "link", "delete", here], check=False, capture_output=True)
-        _run(["ip", "link", "add", here, "type", "veth", "peer", "name", "here", "netns", self._path("")])
+        _run(["ip", "link", "add", here, "type", "veth", "peer", "name", "here", "netns", self.path("")])
         _run(["ip", "address", "add", f"{base}.254/24", "dev", here])
         _run(["ip", "link", "set", here, "up"])
         lines = ["link add switch type bridge", "link set switch up"]
         lines += ["link set here master switch", "link set here up"]
         for number, node in enumerate(self._nodes, 1):
             lines += [
-                f"link add p{number} type veth peer name eth0 netns {self._path(node)}",
+                f"link add p{number} type veth peer name eth0 netns {self.path(node)}",
                 f"link set p{number} master switch",
                 f"link set p{number} up",
             ]
-        _run(["nsenter", f"--net={self._path('')}", "--", "ip", "-batch", "-"], lines)
+        _run(["nsenter", f"--net={self.path('')}", "--", "ip", "-batch", "-"], lines)
         for node, address in self.addresses.items():
             lines = ["link set lo up", f"address add {address}/24 dev eth0", "link set eth0 up"]
             _run([*self.enter(node), "ip", "-batch", "-"], lines)

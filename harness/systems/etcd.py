@@ -58,7 +58,7 @@ def seen(reply: Mapping[str, Any]) -> Seen:
 
 class EtcdClient:
     def __init__(self, place: Place) -> None:
-        self._http = Http(place.address, CLIENT_PORT)
+        self._http = Http(*place.door(CLIENT_PORT))
         self._serializable = place.config.get("serializable", False)
 
     async def request(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -143,6 +143,7 @@ class Etcd(Adapter):
     name = "etcd"
     requests = frozenset({"read", "write", "cas", "txn"})
     programs = ("etcd",)
+    packages = ("etcd-server",)
     settings: Mapping[str, str] = {
         "serializable": "true: reads may be stale",
         "heartbeat_ms": "of the leader; 100",

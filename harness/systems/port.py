@@ -32,13 +32,22 @@ class Place(msgspec.Struct, frozen=True):
     """One member: where it lives and what it is told.
 
     ``addresses``: all members' IP addresses by name, its own too: ports are the adapter's to choose. ``folder``
-    outlives kills. ``config`` is the run's ``options.config``.
+    outlives kills. ``config`` is the run's ``options.config``. ``contained``: it lives in a container, and clients
+    reach its ports elsewhere (``door``). Inside, addresses and folder are the same.
     """
 
     name: str
     addresses: Mapping[str, str]
     folder: Path
     config: Mapping[str, Any]
+    contained: bool = False
+    doors: Mapping[str, Mapping[int, tuple[str, int]]] = {}
+    """where clients reach members' ports, if not at their addresses: member -> port -> host and port"""
+
+    def door(self, port: int, member: str = "") -> tuple[str, int]:
+        """Where clients reach that port of this member, or of another: a host and a port."""
+        name = member or self.name
+        return self.doors.get(name, {}).get(port) or (self.addresses[name], port)
 
     @property
     def address(self) -> str:
@@ -80,13 +89,16 @@ class Adapter:
     """A system under test. What is not overridden does nothing.
 
     ``requests``: Maelstrom's types that its client serves. ``programs`` must be on the PATH. ``settings``: the
-    keys that ``options.config`` may have, and what they do.
+    keys that ``options.config`` may have, and what they do. ``image``: what its containers run; without one an image
+    is made with these ``packages`` of Debian's, and with ``files``.
     """
 
     name: str
     requests: frozenset[str]
     programs: tuple[str, ...] = ()
-    faults: frozenset[str] = frozenset({"partition", "kill", "pause"})
+    packages: tuple[str, ...] = ()
+    image: str = ""
+    faults: frozenset[str] = frozenset({"partition", "link", "kill", "pause", "clock"})
     settings: Mapping[str, str] = {}
 
     def check(self, config: Mapping[str, Any]) -> None:
@@ -98,9 +110,30 @@ class Adapter:
                 known = ", ".join(self.settings) or "nothing"
                 raise ValueError(f"{self.name} has no setting {key!r}; it knows {known}")
 
+    def runs(self, *, inside: bool, image: str) -> None:
+        """Raises ValueError, one line, where it cannot run as processes, or ``inside`` containers of that image."""
+        if inside and not (image or self.image or self.packages):
+            raise ValueError(
+                f"system: {self.name} names no image and no packages to make one of; expected --option image=NAME"
+            )
+
     def command(self, place: Place) -> list[str]:
         """Write what the member needs into its folder; the program and its arguments, for each incarnation anew."""
         raise NotImplementedError
+
+    def clocks(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """The programs that must heed libfaketime if clocks are to be faults."""
+        del config
+        return self.programs
+
+    def environment(self) -> dict[str, str]:
+        """What its members find in their environment, beside the usual."""
+        return {}
+
+    def files(self, config: Mapping[str, Any]) -> Mapping[str, Path]:
+        """What an image made for it has, beside packages: place in the image -> file or folder here."""
+        del config
+        return {}
 
     def client(self, place: Place) -> Client:
         """A client of this member's present incarnation."""
@@ -109,6 +142,15 @@ class Adapter:
     def port(self) -> int:
         """Where clients dial: the member has started when something listens there."""
         raise NotImplementedError
+
+    def ports(self) -> tuple[int, ...]:
+        """All ports that its clients dial."""
+        return (self.port(),)
+
+    async def clock(self, client: Client) -> int | None:
+        """The member's wall clock in ns, if it tells it."""
+        del client
+        return None
 
     async def probe(self, place: Place, client: Client) -> list[Event]:
         """What the member says of itself now, such as ``role(...)``; asked several times a second."""

@@ -7,6 +7,7 @@ variable SPLITBRAIN_PYSYNCOBJ, names one.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from harness.systems.port import Adapter, Client, Event, Place, led, role
 
 PORT, PEER_PORT = 7200, 7100
 VARIABLE = "SPLITBRAIN_PYSYNCOBJ"
+INSIDE = "/opt/pysyncobj"
+FIND = "import os, pysyncobj; print(os.path.dirname(pysyncobj.__file__))"
 NODE = Path(__file__).with_name("pysyncobj_node.py")
 
 
@@ -39,6 +42,9 @@ class PySyncObj(Adapter):
         if not os.access(python, os.X_OK):
             raise ValueError(f"pysyncobj: {python}: not an interpreter")
 
+    def runs(self, *, inside: bool, image: str) -> None:
+        """Its image is made of files alone."""
+
     def command(self, place: Place) -> list[str]:
         peers = [f"{at}:{PEER_PORT}" for name, at in place.addresses.items() if name != place.name]
         settings = {
@@ -49,13 +55,29 @@ class PySyncObj(Adapter):
             "journal": str(place.folder / "journal"),
             "local_reads": place.config.get("local_reads", False),
         }
-        return [_python(place.config), "-I", str(NODE), msgspec.json.encode(settings).decode()]
+        told = msgspec.json.encode(settings).decode()
+        if place.contained:  # the library lies beside the program
+            return ["python3", f"{INSIDE}/{NODE.name}", told]
+        return [_python(place.config), "-I", str(NODE), told]
+
+    def clocks(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        return (_python(config),)
+
+    def files(self, config: Mapping[str, Any]) -> Mapping[str, Path]:
+        """The library, which is Python alone, from the interpreter that has it."""
+        found = subprocess.run([_python(config), "-c", FIND], capture_output=True, text=True, check=False)
+        if found.returncode:
+            raise ValueError(f"pysyncobj: {_python(config)} does not have the library")
+        return {f"{INSIDE}/{NODE.name}": NODE, f"{INSIDE}/pysyncobj": Path(found.stdout.strip())}
 
     def port(self) -> int:
         return PORT
 
     def client(self, place: Place) -> Client:
-        return LineClient(place.address, PORT)
+        return LineClient(*place.door(PORT))
+
+    async def clock(self, client: Client) -> int | None:
+        return int((await client.request({"type": "status"}))["wall_ns"])
 
     async def probe(self, place: Place, client: Client) -> list[Event]:
         del place

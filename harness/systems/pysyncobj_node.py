@@ -6,9 +6,12 @@ It imports nothing of the project: the interpreter it runs on has PySyncObj and 
 from __future__ import annotations
 
 import json
+import os
+import select
 import socketserver
 import sys
 import threading
+import time
 from typing import Any
 
 from pysyncobj import FAIL_REASON, SyncObj, SyncObjConf, replicated
@@ -74,7 +77,8 @@ class Node:
         kind = body["type"]
         if kind == "status":
             status = self.sync.getStatus()
-            return {"leads": status["state"] == LEADER, "term": status["raft_term"]}
+            leads, term = status["state"] == LEADER, status["raft_term"]
+            return {"leads": leads, "term": term, "wall_ns": time.time_ns()}
         if kind == "read" and self.local_reads:
             return self.local(body)
         return self.ordered(body)
@@ -113,6 +117,9 @@ class Server(socketserver.ThreadingTCPServer):
 
 def main() -> None:
     settings = json.loads(sys.argv[1])
+    if "FAKETIME_TIMESTAMP_FILE" in os.environ:
+        # libfaketime 0.9.10 breaks the system call by which Python 3.11 and later sleep
+        time.sleep = lambda seconds: select.select([], [], [], seconds)
     node = Node(settings)
 
     class Door(socketserver.StreamRequestHandler):

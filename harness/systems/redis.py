@@ -45,8 +45,9 @@ def text(value: Any) -> str:
 
 class RedisClient:
     def __init__(self, place: Place) -> None:
-        self.sentinel = Resp(place.address, SENTINEL_PORT)
-        self.servers = {at: Resp(at, PORT) for at in place.addresses.values()}
+        self.sentinel = Resp(*place.door(SENTINEL_PORT))
+        self.servers = {at: Resp(*place.door(PORT, name)) for name, at in place.addresses.items()}
+        self.own = self.servers[place.address]
         self.names = {at: name for name, at in place.addresses.items()}
         self.reign: int | None = None
         """epoch in which its sentinel named this server master, while it is one"""
@@ -179,6 +180,7 @@ class Redis(Adapter):
     name = "redis"
     requests = frozenset({"read", "write", "cas", "txn", "add"})
     programs = ("redis-server",)
+    packages = ("redis-server",)
     settings: Mapping[str, str] = {
         "down_after_ms": "without an answer, until a sentinel takes a server for dead; 1000",
         "failover_ms": "that a failover may take, and until the next; 3000",
@@ -215,13 +217,21 @@ class Redis(Adapter):
     def port(self) -> int:
         return PORT
 
+    def ports(self) -> tuple[int, ...]:
+        return PORT, SENTINEL_PORT
+
     def client(self, place: Place) -> Client:
         return RedisClient(place)
+
+    async def clock(self, client: Client) -> int | None:
+        assert isinstance(client, RedisClient)
+        seconds, us = map(int, await client.own.command("TIME"))
+        return seconds * 10**9 + us * 1000
 
     async def probe(self, place: Place, client: Client) -> list[Event]:
         """The server's role, under the epoch of its sentinel's configuration; whom that holds to be master."""
         assert isinstance(client, RedisClient)
-        said = await client.servers[place.address].command("ROLE")
+        said = await client.own.command("ROLE")
         words = await client.sentinel.command("SENTINEL", "MASTER", GROUP)
         facts = {k.decode(): v.decode() for k, v in zip(words[::2], words[1::2], strict=True)}
         leads, epoch = said[0] == b"master", int(facts["config-epoch"])

@@ -1,6 +1,7 @@
 """Adapters by name: these here, those of entry points in the group ``splitbrain.systems``, and files.
 
-A system whose name ends with ``.py`` is a file that has an ``ADAPTER``: the shortest way to bring one's own.
+A system whose name ends with ``.py`` is a file that has a ``Client`` of three functions (harness/systems/lean.py), or
+a whole ``ADAPTER``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from harness.errors import UsageError, one_line
 from harness.spec import RunSpec
 from harness.systems.etcd import ADAPTER as ETCD
+from harness.systems.lean import adapter_of
 from harness.systems.port import Adapter
 from harness.systems.pysyncobj import ADAPTER as PYSYNCOBJ
 from harness.systems.redis import ADAPTER as REDIS
@@ -56,9 +58,12 @@ def _from_file(name: str) -> Adapter:
 def _loaded(name: str, path: Path, version: int) -> Adapter:
     del version  # a file that was changed is another one
     try:
-        found = runpy.run_path(str(path)).get("ADAPTER")
+        found = adapter_of(path, runpy.run_path(str(path)))
     except Exception as e:
         raise UsageError(f"system: {name}: {type(e).__name__}: {one_line(str(e))}") from e
-    if not isinstance(found, Adapter):
-        raise UsageError(f"system: {name}: expected an ADAPTER, an instance of harness.systems.port.Adapter")
+    if found is None:
+        raise UsageError(
+            f"system: {name}: expected a class Client with open, invoke and close, or an ADAPTER, an instance of "
+            "harness.systems.port.Adapter"
+        )
     return found

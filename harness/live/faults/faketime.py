@@ -18,9 +18,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from harness.spec import RunSpec
+from nemeses.schedule import Schedule
 from nodes.clock import real_ns, wall_ns
 
 PLACES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
@@ -32,6 +34,10 @@ _READ = "import sys,time\nfor _ in sys.stdin: print(time.monotonic_ns(), time.ti
 
 Reading = tuple[int, int]
 """monotonic and wall clock, ns, at one moment"""
+Ask = Callable[[], Awaitable[tuple[int, int, int] | None]]
+"""monotonic clock before and after the question, and the wall clock that was the answer, ns"""
+SLACK_NS = 50_000_000
+"""that a clock may move between the question to the node and that to the child: it may run at twice the rate"""
 
 
 def library() -> str | None:
@@ -45,10 +51,19 @@ def library() -> str | None:
     return str(found[0]) if found else None
 
 
+def preload(library: str | None) -> str:
+    """The C library after it, so that memory is the C library's: an allocator that asks for the time while it starts
+    (jemalloc, which Debian's Redis has) and a libfaketime that allocates while it starts wait for each other.
+    """
+    return f"{library} libc.so.6" if library else ""
+
+
 def refusal(binary: str) -> str:
     """Why the clock of this program cannot be set, in one line; empty if it can."""
     if library() is None:
         return "libfaketime is not installed"
+    if not binary:
+        return "which program's clock that would be is not known; the adapter names none"
     try:
         with Path(shutil.which(binary) or binary).open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -71,10 +86,25 @@ def planned(spec: RunSpec) -> bool:
     )
 
 
-class FakeClock:
-    """One node's, across its incarnations. ``folder``: where the file is."""
+def in_schedule(spec: RunSpec, folder: Path) -> bool:
+    """Does the schedule in the run's folder set clocks, or, where there is none, its nemesis?"""
+    path = folder / "schedule.yaml"
+    if path.exists():
+        return any(fault.family == "clock" for fault in Schedule.load(path).faults)
+    return any(name.partition(":")[0] == "clock" for name in spec.nemesis)
 
-    def __init__(self, folder: Path) -> None:
+
+class FakeClock:
+    """One node's, across its incarnations. ``folder``: where the file is.
+
+    ``ask``: what the node itself says, to the length of a question and its answer; None where it says nothing. A
+    child with the same clock says it to the microsecond. Where the two differ the node's word counts: it pays no
+    heed.
+    """
+
+    def __init__(self, folder: Path, ask: Ask | None = None) -> None:
+        self.folder = folder
+        self._asked = ask
         self._path = folder / "faketime"
         self._offset_ns = self._rate_ppm = 0
         self._since_ns = 0
@@ -87,9 +117,8 @@ class FakeClock:
 
     def environment(self) -> dict[str, str]:
         """What a process needs so that its wall clock is this one."""
-        preload = " ".join(filter(None, (library(), os.environ.get("LD_PRELOAD"))))
         return {
-            "LD_PRELOAD": preload,
+            "LD_PRELOAD": " ".join(filter(None, (preload(library()), os.environ.get("LD_PRELOAD")))),
             "FAKETIME_TIMESTAMP_FILE": str(self._path.absolute()),
             "FAKETIME_NO_CACHE": "1",
             "DONT_FAKE_MONOTONIC": "1",
@@ -116,7 +145,13 @@ class FakeClock:
         return offset, (offset - _ahead(self._at_set)) * 1_000_000 // (now[0] - self._at_set[0])
 
     async def read(self) -> Reading:
-        return await asyncio.to_thread(self._in_turn)
+        told = None if self._asked is None else await self._asked()
+        exact = await asyncio.to_thread(self._in_turn)
+        if told is None:
+            return exact
+        before, after, wall = told
+        least, most = _ahead((after, wall)) - SLACK_NS, _ahead((before, wall)) + SLACK_NS
+        return exact if least <= _ahead(exact) <= most else ((before + after) // 2, wall)
 
     def _in_turn(self) -> Reading:
         """Overlapping faults ask at the same time, and each must get its own answer of one child."""
