@@ -58,6 +58,9 @@ def once(
     binary: Annotated[
         str | None, typer.Option("--bin", help="A node that speaks Maelstrom's protocol.", metavar="PATH")
     ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="What containers of another's system run.", metavar="NAME")
+    ] = None,
     arg: Annotated[
         list[str] | None, typer.Option(help="Argument of that node; repeatable.", metavar="TEXT")
     ] = None,
@@ -107,7 +110,7 @@ def once(
         "quiet": quiet,
         "op_timeout": op_timeout,
         "stop_on_violation": stop_on_violation,
-        "options": options(option or []),
+        "options": options(option or []) | ({} if image is None else {"image": image}),
     }
     spec = spec_of(fields, "test")
     check_spec(spec)

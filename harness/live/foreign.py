@@ -16,6 +16,7 @@ from harness.live.errors import StartError
 from harness.live.faults.faketime import FakeClock
 from harness.live.faults.firewall import Firewall
 from harness.live.keeper import Keeper
+from harness.live.linkfaults import LinkFaults
 from harness.live.machines import Machines
 from harness.live.member import Member, OnExit, OnLine
 from harness.live.packets import Packets
@@ -166,6 +167,7 @@ class ForeignCluster(LiveCluster):
         self._packets = quarters.packets
         if self._packets is not None:
             self.network = self._packets
+            self._link_faults = LinkFaults(self._packets, quarters.firewall, None)
 
     def _fail(self, error: Exception) -> None:
         if not self.runtime.failed.done():
@@ -178,8 +180,7 @@ class ForeignCluster(LiveCluster):
 
     async def release(self, handle: int) -> None:
         await super().release(handle)
-        if handle >= 0:
-            await self._led_aside()
+        await self._led_aside()
 
     async def _led_aside(self) -> None:
         if self._packets is not None:
@@ -189,6 +190,7 @@ class ForeignCluster(LiveCluster):
         """Start every node, and wait until they are a cluster. Raises StartError."""
         if self._firewall is not None:
             await self._firewall.open()
+        await self._led_aside()
         await super().start_all()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + FORMED_S

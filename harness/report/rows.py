@@ -128,6 +128,7 @@ def _started(data: dict[str, Any]) -> str:
 
 _TRACE: dict[str, Callable[[dict[str, Any]], str]] = {
     "role": lambda d: f"became {d['role']} in term {d['term']}",
+    "believes": lambda d: f"took {d['master']} for the master",
     "vote": lambda d: f"voted for {d['for']} in term {d['term']}",
     "append": _appended,
     "truncate": lambda d: f"removed the entries after {d['after']} from its log",

@@ -124,9 +124,12 @@ class Lean(Adapter):
                 "class Client is asynchronous; expected functions that block, or a whole ADAPTER"
             )
         self._make: Callable[[], Any] = made
-        self._port = held.get("port")
-        if type(self._port) is not int:
-            raise ValueError(f"port: expected the number of the port that clients dial, got {self._port!r}")
+        port = held.get("port")
+        if not isinstance(port, int):
+            raise ValueError(  # noqa: TRY004  one kind of refusal
+                f"port: expected the number of the port that clients dial, got {port!r}"
+            )
+        self._port = port
         self._command = held.get("command")
         if self._command is not None and not callable(self._command) and not isinstance(self._command, list):
             raise ValueError("command: expected a list of words, or a function of the place that gives one")
@@ -154,7 +157,6 @@ class Lean(Adapter):
         return self.programs or ("",)
 
     def port(self) -> int:
-        assert self._port is not None
         return self._port
 
     def client(self, place: Place) -> Client:

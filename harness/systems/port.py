@@ -114,7 +114,7 @@ class Adapter:
         """Raises ValueError, one line, where it cannot run as processes, or ``inside`` containers of that image."""
         if inside and not (image or self.image or self.packages):
             raise ValueError(
-                f"system: {self.name} names no image and no packages to make one of; expected --option image=NAME"
+                f"system: {self.name} names no image and no packages to make one of; expected --image NAME"
             )
 
     def command(self, place: Place) -> list[str]:

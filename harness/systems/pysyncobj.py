@@ -7,7 +7,6 @@ variable SPLITBRAIN_PYSYNCOBJ, names one.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from harness.systems.port import Adapter, Client, Event, Place, led, role
 PORT, PEER_PORT = 7200, 7100
 VARIABLE = "SPLITBRAIN_PYSYNCOBJ"
 INSIDE = "/opt/pysyncobj"
-FIND = "import os, pysyncobj; print(os.path.dirname(pysyncobj.__file__))"
 NODE = Path(__file__).with_name("pysyncobj_node.py")
 
 
@@ -65,10 +63,11 @@ class PySyncObj(Adapter):
 
     def files(self, config: Mapping[str, Any]) -> Mapping[str, Path]:
         """The library, which is Python alone, from the interpreter that has it."""
-        found = subprocess.run([_python(config), "-c", FIND], capture_output=True, text=True, check=False)
-        if found.returncode:
-            raise ValueError(f"pysyncobj: {_python(config)} does not have the library")
-        return {f"{INSIDE}/{NODE.name}": NODE, f"{INSIDE}/pysyncobj": Path(found.stdout.strip())}
+        python = Path(_python(config))
+        found = sorted(python.parent.parent.glob("lib/python3*/*-packages/pysyncobj"))
+        if not found:
+            raise ValueError(f"pysyncobj: no library beside {python}")
+        return {f"{INSIDE}/{NODE.name}": NODE, f"{INSIDE}/pysyncobj": found[-1]}
 
     def port(self) -> int:
         return PORT

@@ -115,11 +115,15 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+def wait(seconds: Any) -> None:
+    select.select([], [], [], seconds)
+
+
 def main() -> None:
     settings = json.loads(sys.argv[1])
     if "FAKETIME_TIMESTAMP_FILE" in os.environ:
         # libfaketime 0.9.10 breaks the system call by which Python 3.11 and later sleep
-        time.sleep = lambda seconds: select.select([], [], [], seconds)
+        time.sleep = wait
     node = Node(settings)
 
     class Door(socketserver.StreamRequestHandler):

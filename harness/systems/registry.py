@@ -18,6 +18,7 @@ from harness.systems.lean import adapter_of
 from harness.systems.port import Adapter
 from harness.systems.pysyncobj import ADAPTER as PYSYNCOBJ
 from harness.systems.redis import ADAPTER as REDIS
+from harness.systems.zookeeper import ADAPTER as ZOOKEEPER
 
 GROUP = "splitbrain.systems"
 """shared with the systems that run as our own nodes (nodes/systems.py); told apart by their type"""
@@ -25,7 +26,7 @@ GROUP = "splitbrain.systems"
 
 @cache
 def adapters() -> dict[str, Adapter]:
-    found: dict[str, Adapter] = {a.name: a for a in (ETCD, REDIS, PYSYNCOBJ)}
+    found: dict[str, Adapter] = {a.name: a for a in (ETCD, REDIS, PYSYNCOBJ, ZOOKEEPER)}
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
         loaded = point.load()
         if isinstance(loaded, Adapter):

@@ -50,3 +50,10 @@ def test_what_is_not_invalid_or_has_no_write_keeps_its_words() -> None:
     valid = Result("valid", "set-full", [Anomaly("stale", [1])])
     of_a_read = Result("invalid", "set-full", [Anomaly("unexpected", [3])])
     assert told([valid, of_a_read], HISTORY, TRACE) == [valid, of_a_read]
+
+
+def test_the_end_of_the_run_is_not_the_end_of_a_reign() -> None:
+    lost = Result("invalid", "set-full", [Anomaly("lost", [0, 1, 3], explanation="element 7 is missing")])
+    taken_down = [*TRACE[:4], TraceEvent(4, 32 * S, "n1", "killed", {"exit_status": -9})]
+    (result,) = told([lost], HISTORY, taken_down)
+    assert result.anomalies[0].trace_indexes == [0, 1, 2, 3]

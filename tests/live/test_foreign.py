@@ -267,7 +267,7 @@ def heredocs(page: str) -> dict[str, str]:
 def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The worked example of docs/systems.md, written as its reader would; the adapter's file."""
     files = heredocs("systems.md")
-    assert set(files) == {"kvd.py", "kvd_adapter.py"}
+    assert set(files) == {"kvd.py", "Dockerfile", "mine.py", "kvd_adapter.py"}
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     monkeypatch.chdir(tmp_path)
@@ -301,7 +301,8 @@ def test_an_adapter_that_errs_ends_the_run_with_one_line(tmp_path: Path, brought
         ({"system": "etcdd"}, "did you mean 'etcd'?"),
         ({"system": "etcd", "env": "sim"}, "system: etcd cannot run in simulation; expected env: process"),
         ({"system": "etcd", "transport": "tcp"}, "transport: tcp is not for it"),
-        ({"system": "etcd", "nemesis": ["clock"]}, "'clock' cannot be done in environment 'process'"),
+        ({"system": "etcd", "nemesis": ["clock"]}, "etcd is written in Go: it asks the kernel for the time"),
+        ({"system": "etcd", "env": "ssh", "hosts": "none.yaml"}, "env: ssh is not for it"),
         ({"system": "etcd", "workload": "bank"}, "which system 'etcd' does not answer"),
         ({"system": "etcd", "options": {"config": {"fast": True}}}, "etcd has no setting 'fast'"),
         ({"system": "etcd", "options": {"config": {"serializable": 1}}}, "expected true or false, got 1"),
