@@ -73,6 +73,17 @@ def capabilities(spec: RunSpec) -> frozenset[str]:
     return live_capabilities(spec)
 
 
+def reason(spec: RunSpec, family: str) -> str:
+    """Why this run's members cannot have such faults, in brackets, where it is known."""
+    foreign = adapter(spec)
+    if foreign is None or spec.env == "sim":
+        return ""
+    from harness.live import lacking  # noqa: PLC0415
+
+    why = dict(lacking(spec, foreign)).get(family, "")
+    return f" ({why})" if why else ""
+
+
 def check_environment(spec: RunSpec) -> None:
     """Raises UsageError, one line, for what a run's environment cannot run, its own options included."""
     if spec.env != "sim":

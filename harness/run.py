@@ -32,6 +32,7 @@ from harness.environment import (
     check_environment,
     drive_of,
     one_clock,
+    reason,
 )
 from harness.errors import HarnessError, UsageError, nearest, one_line
 from harness.interpreter import Interpreter
@@ -98,6 +99,7 @@ def check_spec(spec: RunSpec) -> None:
         if family not in able:
             raise UsageError(
                 f"nemesis: {family!r} cannot be done in environment {spec.env!r}; it can do {', '.join(sorted(able))}"
+                f"{reason(spec, family)}"
             )
     check_environment(spec)
     check_options(spec, _workload(spec))

@@ -11,6 +11,9 @@
 | `machine` | what a node's machine does to it: disk, processor, memory |
 | `member`, `process`, `tcp`, `container` | one node's place: how it is started, killed, paused, spoken to |
 | `doorway` | the connection to a node's door for clients |
+| `foreign`, `conversation` | other people's systems: the cluster of them, and the talk with one member |
+| `machines`, `pods`, `systemimage` | where their members live: namespaces, or pods of containers of an image |
+| `packets` | carries the packets of their bad links |
 | `docker` | the environment of containers: network, addresses, firewall, proxies |
 | `ssh` | the environment of hosts over SSH: who they are, what they can do |
 | `host`, `hostmember` | one host for one run; one node on it |
@@ -32,6 +35,6 @@
 | `errors` | a node that does not start |
 """
 
-from harness.live.drive import capabilities, check, drive, open_cluster, run
+from harness.live.drive import capabilities, check, drive, lacking, open_cluster, run
 
-__all__ = ["capabilities", "check", "drive", "open_cluster", "run"]
+__all__ = ["capabilities", "check", "drive", "lacking", "open_cluster", "run"]

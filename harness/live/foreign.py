@@ -201,6 +201,16 @@ class ForeignCluster(LiveCluster):
             await asyncio.sleep(POLL_S)
         self.runtime.begin()
 
+    def _trouble(
+        self, seat: Any, answer: asyncio.Future[dict[str, Any]], garbage: asyncio.Future[bytes]
+    ) -> str | None:
+        trouble = super()._trouble(seat, answer, garbage)
+        if trouble is None or seat.exited.is_set():
+            return trouble
+        words = seat.member.last_words()
+        last = f"; its log ends: {words}" if words else ""
+        return f"runs, and nobody listens at its port {self._adapter.port()} after {self._init_timeout_s:g} s{last}"
+
     async def close(self) -> None:
         await super().close()
         for folder in self.folders.values():
