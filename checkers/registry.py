@@ -69,6 +69,7 @@ ONLINE: dict[str, str] = {
     "leases": "checkers.coordination.leases:Leases",
     "kafka": "checkers.collections.kafka:Kafka",
     "linearizability": "checkers.linearizability.online:OnlineLinearizability",
+    "list-append": "checkers.txn.online:OnlineListAppend",
     "lock": "checkers.coordination.locks:Lock",
     "long-fork": "checkers.consistency.long_fork:LongFork",
     "monotonic": "checkers.consistency.monotonic:Monotonic",

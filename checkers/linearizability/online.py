@@ -58,7 +58,7 @@ class OnlineLinearizability:
             self._model.initial if self._zones else None,
             canonical,
             self._refused if self._model.refusals else None,
-            _misfit,
+            misfit,
             CHAIN_MAX,
             self._zones,
         )
@@ -236,7 +236,7 @@ def _position(row: Row) -> int:
     return row[0]
 
 
-def _misfit(op: Op, invoke: Op | None) -> None:
+def misfit(op: Op, invoke: Op | None) -> None:
     """Raises MalformedHistoryError: the op does not fit what came before it."""
     here = f"op {op.index}: process {op.process}"
     if invoke is None:

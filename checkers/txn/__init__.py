@@ -12,6 +12,7 @@ told.
 | registers, evidence | the order of versions of registers: what can be inferred, and from what |
 | graph | edges ww, wr, rw, process and real time; components that have cycles |
 | kinds, cycles | the anomalies that are cycles; the shortest of each in each component |
+| online | the same while a run goes on: what may be wrong is noticed at once, and the batch is asked |
 | tell, reasons | all of it in words |
 | verdict | from anomalies to a result |
 """

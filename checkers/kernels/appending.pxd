@@ -1,0 +1,63 @@
+cimport cython
+from checkers.kernels.acyclic cimport Acyclic
+from checkers.kernels.pending cimport longer, number_t
+
+cdef number_t NONE, ROOM
+cdef int UNKNOWN, FAILED, SEEN
+
+cdef class Log:
+    cdef dict appends
+    cdef number_t latest, fan, stamp, base
+    cdef list elements, writers, waiting, unread, own
+    cdef set updaters
+
+cdef class Appending(Acyclic):
+    cdef bint wr, rw, in_process, realtime, lost, internal
+    cdef number_t second, barrier
+    cdef object name, misfit
+    cdef public bint suspect
+    cdef dict open, previous, logs
+    cdef list done, target
+    cdef public number_t appends
+    cdef number_t[::1] owner, place, later, fate
+
+    @cython.locals(node=number_t)
+    cdef number_t transaction(self) except -1
+
+    cdef precedes(self, number_t one, number_t other)
+
+    cdef overwritten(self, number_t one, number_t other)
+
+    @cython.locals(node=number_t, first=number_t, last=number_t, append=number_t)
+    cpdef bint observe(self, op) except -1
+
+    cdef Log log(self, key)
+
+    @cython.locals(barrier=number_t, node=number_t, first=number_t)
+    cdef begin(self, process, op)
+
+    cdef bint fits(self, micro) except -1
+
+    @cython.locals(log=Log, number=number_t, other=object)
+    cdef register(self, number_t node, key, element)
+
+    @cython.locals(reads=list, append=number_t, log=Log)
+    cdef end(self, number_t node, micros, number_t first, number_t last)
+
+    @cython.locals(append=number_t, log=Log, node=number_t)
+    cdef happened(self, number_t first, number_t last)
+
+    @cython.locals(own=number_t, size=number_t, base=number_t, first=bint, append=number_t, owner=number_t)
+    cdef bint read(self, Log log, number_t node, value) except -1
+
+    @cython.locals(i=number_t)
+    cdef bint agrees(self, value, number_t start, list elements, number_t count) except -1
+
+    @cython.locals(before=number_t, i=number_t, append=number_t, owner=number_t, first=number_t, last=number_t)
+    cdef extend(self, Log log, number_t node, value, number_t base)
+
+    @cython.locals(waiting=number_t)
+    cdef comes(self, Log log, number_t node)
+
+    @cython.locals(append=number_t, source=number_t)
+    cdef follow(self, Log log, number_t node)

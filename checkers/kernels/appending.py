@@ -1,0 +1,381 @@
+"""Transactions of list appends and reads while a run goes on: whether something may be wrong, told at once.
+
+``suspect`` is set by the op that completes an anomaly: what one read shows (an element twice, one that nobody
+appended, a list that is no prefix of another or of what the transaction itself did), what an append's fate makes of
+those who read it, two that read one version and both appended to it; or a dependency that closes a cycle
+(checkers/kernels/acyclic.py). Nothing is named here: the batch is asked then.
+
+The dependencies are those of checkers/kernels/lists.py, as far as they are known. Nodes are made when a transaction
+is invoked. Real time goes through barriers as in checkers/txn/graph.py: what was ok since the last one precedes the
+next, which precedes who is invoked then. Who reads all of a list that is not known to go on waits: all of them that
+append nothing to it themselves are before one node, a *fan*, which will lead to the next append.
+
+Where two rw edges in a row are allowed (snapshot isolation; Cerone and Gotsman, Analysing Snapshot Isolation, JACM
+2018) each transaction is two nodes: an rw edge leads to the second, from which no rw edge leads on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from checkers.kernels.acyclic import Acyclic
+from checkers.kernels.pending import longer, numbers
+
+NEMESIS = "nemesis"
+NONE = -1
+ROOM = 256
+UNKNOWN, FAILED, SEEN = 0, 1, 2
+"""what is known of a transaction: nothing, that it did not happen, that it did"""
+
+
+class Log:
+    """One list. ``appends``: number of the append by element; ``elements`` and ``writers``: as far as they were read.
+
+    ``fan``: the node after those that read all of it, ``waiting``: such that append to it too. ``unread``: appends
+    that certainly happened and that no read has shown. ``updaters``: lengths at which somebody read it and then
+    appended. The rest is of the transaction in hand: ``base``, how long the list was without its ``own`` appends.
+    """
+
+    def __init__(self) -> None:
+        self.appends: dict[Any, int] = {}
+        self.latest = NONE
+        self.elements: list[Any] = []
+        self.writers: list[int] = []
+        self.fan = NONE
+        self.waiting: list[int] = []
+        self.unread: list[int] = []
+        self.updaters: set[int] = set()
+        self.stamp = NONE
+        self.base = NONE
+        self.own: list[Any] = []
+
+
+class Appending(Acyclic):
+    """``wr``, ``rw``, ``process``, ``realtime``: which dependencies count, beside ww. ``apart``: whether two rw in a
+    row are allowed; ``lost``, ``internal``: whether these anomalies are not. ``name``: a hashable form of a value,
+    for those that are no int or str. ``misfit``: as of windows.py.
+    """
+
+    def __init__(
+        self,
+        wr: bool,
+        rw: bool,
+        apart: bool,
+        process: bool,
+        realtime: bool,
+        lost: bool,
+        internal: bool,
+        name: Callable[[Any], Any],
+        misfit: Callable[[Any, Any], None],
+    ) -> None:
+        super().__init__()
+        self.wr = wr
+        self.rw = rw
+        self.second = 1 if apart else 0  # how far the second node of a transaction is from its first
+        self.in_process = process
+        self.realtime = realtime
+        self.lost = lost
+        self.internal = internal
+        self.name = name
+        self.misfit = misfit
+        self.suspect = False
+        self.open: dict[Any, Any] = {}  # by process: (node, invocation, first append, last append + 1)
+        self.previous: dict[Any, int] = {}  # by process: its last node
+        self.logs: dict[Any, Log] = {}
+        self.done: list[int] = []  # ok since the last barrier
+        self.barrier = NONE
+        self.appends = 0
+        self.owner = numbers(ROOM)  # by append: its node
+        self.place = numbers(ROOM)  # where it was read, NONE
+        self.later = numbers(ROOM)  # whether another of its transaction to the list follows
+        self.fate = numbers(ROOM)  # of its transaction
+        self.target: list[Log] = []  # its list
+
+    # --- the graph ------------------------------------------------------------------------------------------
+
+    def transaction(self) -> int:
+        node = self.node()
+        if self.second:
+            self.node()
+        return node
+
+    def precedes(self, one: int, other: int) -> None:
+        """By ww, wr or an order."""
+        if one != other:
+            self.edge(one, other)
+            if self.second:
+                self.edge(one + 1, other)
+
+    def overwritten(self, one: int, other: int) -> None:
+        """By rw; ``one`` may be a fan."""
+        if one != other:
+            self.edge(one, other + self.second)
+
+    # --- observing ------------------------------------------------------------------------------------------
+
+    def observe(self, op: Any) -> bool:
+        """Take an op; whether something may be wrong."""
+        process = op.process
+        if type(process) is str and process == NEMESIS:
+            return False
+        kind = op.type
+        if kind == "invoke":
+            if process in self.open:
+                self.misfit(op, self.open[process][1])
+            self.begin(process, op)
+            return self.suspect
+        found = self.open.pop(process, None)
+        if found is None:
+            if kind != "info":
+                self.misfit(op, None)
+            return self.suspect
+        if found[1].f != op.f:
+            self.misfit(op, found[1])
+        node: int = found[0]
+        first: int = found[2]
+        last: int = found[3]
+        if node == NONE:
+            return self.suspect
+        if kind == "ok":
+            self.end(node, op.value, first, last)
+        elif kind == "fail":
+            for append in range(first, last):
+                self.fate[append] = FAILED
+                if self.place[append] != NONE:
+                    self.suspect = True
+        if self.cyclic:
+            self.suspect = True
+        return self.suspect
+
+    def log(self, key: Any) -> Log:
+        named = key if type(key) is int or type(key) is str else self.name(key)
+        found = self.logs.get(named)
+        if found is None:
+            found = self.logs[named] = Log()
+        return found
+
+    def begin(self, process: Any, op: Any) -> None:
+        if op.f != "txn":
+            self.open[process] = (NONE, op, 0, 0)
+            return
+        if self.realtime and len(self.done) > 0:
+            barrier = self.transaction()
+            if self.barrier != NONE:
+                self.edge(self.barrier, barrier)
+            for each in self.done:
+                node: int = each
+                self.precedes(node, barrier)
+            self.done = []
+            self.barrier = barrier
+        node = self.transaction()
+        if self.realtime and self.barrier != NONE:
+            self.edge(self.barrier, node)
+        if self.in_process:
+            before = self.previous.get(process)
+            if before is not None:
+                self.precedes(before, node)
+            self.previous[process] = node
+        first = self.appends
+        if type(op.value) is not list and type(op.value) is not tuple:
+            self.suspect = True
+        else:
+            for micro in op.value:
+                if not self.fits(micro):
+                    self.suspect = True
+                elif micro[0] == "append":
+                    self.register(node, micro[1], micro[2])
+        self.open[process] = (node, op, first, self.appends)
+
+    def fits(self, micro: Any) -> bool:
+        if type(micro) is not list and type(micro) is not tuple:
+            return False
+        return len(micro) == 3 and type(micro[0]) is str and micro[0] in ("append", "r")
+
+    def register(self, node: int, key: Any, element: Any) -> None:
+        """An append that may happen."""
+        log = self.log(key)
+        number = self.appends
+        if number == len(self.owner):
+            self.owner = longer(self.owner, 2 * number)
+            self.place = longer(self.place, 2 * number)
+            self.later = longer(self.later, 2 * number)
+            self.fate = longer(self.fate, 2 * number)
+        self.owner[number] = node
+        self.place[number] = NONE
+        self.later[number] = 0
+        self.fate[number] = UNKNOWN
+        self.target.append(log)
+        self.appends = number + 1
+        if log.latest != NONE and self.owner[log.latest] == node:
+            self.later[log.latest] = 1
+        log.latest = number
+        named = element if type(element) is int or type(element) is str else self.name(element)
+        other = log.appends.get(named)
+        if other is not None and self.fate[other] != FAILED:
+            self.suspect = True
+        log.appends[named] = number
+
+    def end(self, node: int, micros: Any, first: int, last: int) -> None:
+        """The transaction is ok."""
+        if type(micros) is not list and type(micros) is not tuple:
+            self.suspect = True
+            return
+        self.done.append(node)
+        reads: list[Log] = []
+        append = first
+        for micro in micros:
+            if not self.fits(micro):
+                self.suspect = True
+                return
+            log = self.log(micro[1])
+            if log.stamp != node:
+                log.stamp = node
+                log.base = NONE
+                log.own = []
+            value = micro[2]
+            if micro[0] == "append":
+                named = value if type(value) is int or type(value) is str else self.name(value)
+                if append == last or log.appends.get(named) != append:
+                    self.suspect = True  # not what it was invoked with
+                    return
+                append += 1
+                if self.lost and log.base != NONE and len(log.own) == 0:
+                    if log.base in log.updaters:
+                        self.suspect = True
+                    log.updaters.add(log.base)
+                log.own.append(value)
+            elif value is None or type(value) is list or type(value) is tuple:
+                if self.read(log, node, value or ()):
+                    reads.append(log)
+            else:
+                self.suspect = True
+            if self.suspect:
+                return
+        if append != last:
+            self.suspect = True
+            return
+        if self.rw:
+            for log in reads:
+                self.follow(log, node)
+        self.happened(first, last)
+
+    def happened(self, first: int, last: int) -> None:
+        """A transaction with these appends certainly did."""
+        for append in range(first, last):
+            if self.fate[append] == SEEN:
+                continue
+            self.fate[append] = SEEN
+            if self.place[append] == NONE:
+                # what nobody has read yet comes after all that was read
+                log = self.target[append]
+                node = self.owner[append]
+                self.comes(log, node)
+                if len(log.writers) > 0:
+                    self.precedes(self.owner[log.writers[len(log.writers) - 1]], node)
+                log.unread.append(append)
+
+    def read(self, log: Log, node: int, value: Any) -> bool:
+        """One of a list; whether it is the first of the transaction."""
+        own = len(log.own)
+        size = len(value)
+        base = size - own
+        first = log.base == NONE
+        if base < 0 or (not first and base != log.base) or not self.agrees(value, base, log.own, own):
+            self.suspect = self.internal
+            return False
+        if not self.agrees(value, 0, log.elements, min(len(log.elements), size)):
+            self.suspect = first or self.internal
+            return False
+        if size > len(log.elements):
+            self.extend(log, node, value, base)
+            if self.suspect:
+                return False
+        if not first:
+            return False
+        log.base = base
+        if base > 0:
+            append = log.writers[base - 1]
+            owner = self.owner[append]
+            if owner != node and self.wr:
+                if self.later[append]:
+                    self.suspect = True
+                self.precedes(owner, node)
+        return True
+
+    def agrees(self, value: Any, start: int, elements: list[Any], count: int) -> bool:
+        """Whether a list goes on from ``start`` with so many elements."""
+        for i in range(count):
+            one = value[start + i]
+            other = elements[i]
+            if one is not other and (type(one) is not type(other) or one != other):
+                return False
+        return True
+
+    def extend(self, log: Log, node: int, value: Any, base: int) -> None:
+        """A read shows more of a list than any before."""
+        before = len(log.elements)
+        for i in range(len(log.elements), len(value)):
+            element = value[i]
+            named = element if type(element) is int or type(element) is str else self.name(element)
+            found = log.appends.get(named)
+            if found is None:
+                self.suspect = True
+                return
+            append: int = found
+            owner = self.owner[append]
+            if self.place[append] != NONE or self.fate[append] == FAILED or (owner == node and i < base):
+                self.suspect = True  # twice, aborted, or by an append that comes only later
+                return
+            self.place[append] = i
+            if i > 0:
+                self.precedes(self.owner[log.writers[i - 1]], owner)
+            self.comes(log, owner)
+            log.fan = NONE
+            log.waiting = []
+            log.elements.append(element)
+            log.writers.append(append)
+        if len(log.unread) > 0:
+            log.unread = [append for append in log.unread if self.place[append] == NONE]
+            owner = self.owner[log.writers[len(log.writers) - 1]]
+            for each in log.unread:
+                append = each
+                self.precedes(owner, self.owner[append])
+        for i in range(before, len(log.writers)):
+            append = log.writers[i]
+            if self.fate[append] != SEEN:
+                owner = self.owner[append]
+                first = append
+                while first > 0 and self.owner[first - 1] == owner:
+                    first -= 1
+                last = append + 1
+                while last < self.appends and self.owner[last] == owner:
+                    last += 1
+                self.happened(first, last)
+
+    def comes(self, log: Log, node: int) -> None:
+        """A transaction appends behind all that is known of a list: those that read it so precede."""
+        if log.fan != NONE:
+            self.overwritten(log.fan, node)
+        for each in log.waiting:
+            waiting: int = each
+            self.overwritten(waiting, node)
+
+    def follow(self, log: Log, node: int) -> None:
+        """What comes behind what the transaction has read."""
+        if log.base < len(log.writers):
+            append = log.writers[log.base]
+            self.overwritten(node, self.owner[append])
+            return
+        if len(log.own) > 0:
+            source = node
+            log.waiting.append(node)
+        elif log.fan != NONE:
+            self.edge(node, log.fan)
+            return
+        else:
+            source = log.fan = self.node()
+            self.edge(node, source)
+        for each in log.unread:
+            append = each
+            self.overwritten(source, self.owner[append])
