@@ -19,14 +19,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
@@ -43,6 +41,7 @@ from checkers import npz  # noqa: E402
 from checkers.columns import History  # noqa: E402
 from checkers.formats import read, write  # noqa: E402
 from checkers.linearizability.checker import Linearizability  # noqa: E402
+from checkers.memory import peak_mb  # noqa: E402
 from checkers.record import Record  # noqa: E402
 
 VERDICTS = {"valid": True, "invalid": False, "unknown": "unknown"}
@@ -149,15 +148,6 @@ def measure(paths: list[Path], model: str, repeat: int) -> dict[str, Any]:
         "engines": engines,
         "operations": sum(r.coverage["operations"] + r.coverage["crashed"] for r in results),
     }
-
-
-def peak_mb() -> float:
-    """Of this process since it began; what the one that started it held is not counted."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1000
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 def ours(paths: list[Path], model: str, repeat: int, timeout: float) -> dict[str, Any]:

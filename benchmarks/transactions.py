@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ import numpy as np
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from checkers.columns import FAIL, INFO, INT, INVOKE, LEN, LIST, NIL, OK, STR, Column, History  # noqa: E402
+from checkers.memory import peak_mb  # noqa: E402
 from checkers.npz import load, save  # noqa: E402
 from checkers.record import Record  # noqa: E402
 from checkers.registry import create  # noqa: E402
@@ -248,7 +248,7 @@ def judge(path: Path, checker: str, model: str | None) -> dict[str, Any]:
     begun = time.perf_counter()
     history = load(path)
     loaded = time.perf_counter()
-    loaded_mb = _peak_mb()
+    loaded_mb = peak_mb()
     before = time.process_time()
     result = create(checker).check(Record(history, options={"model": model} if model else {}))
     checked = time.perf_counter()
@@ -257,15 +257,11 @@ def judge(path: Path, checker: str, model: str | None) -> dict[str, Any]:
         "check_s": round(checked - loaded, 3),
         "check_cpu_s": round(time.process_time() - before, 3),
         "loaded_mb": loaded_mb,
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
         "verdict": result.verdict,
         "why": result.why,
         "anomalies": result.coverage.get("anomalies", {}),
     }
-
-
-def _peak_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 def main() -> None:

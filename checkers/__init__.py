@@ -13,7 +13,7 @@
 | selftest, pairs | every checker on histories that differ in one op |
 | online, running, stepwise | judging while a run goes on: the protocol, and two bases |
 | operations, rows, micro_ops, requests | ops paired to operations, and other ways to go through a history |
-| words, faults | words for people; faults and phases of a history |
+| words, faults, memory | words for people; faults and phases of a history; what a process needed |
 | models | sequential specifications |
 | linearizability | one total order that explains every key |
 | txn | cycles and other anomalies of transactions of lists and of registers |

@@ -6,14 +6,16 @@ the checker's, its object is a factory without arguments that returns a ``Checke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checkers.online import Online
 from checkers.record import Checker
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "splitbrain.checkers"
 
@@ -94,6 +96,13 @@ class UnknownCheckerError(LookupError):
     """No checker has this name. The message is one line with the nearest name, or all of them."""
 
 
+def entry_points(*, group: str) -> Iterable[EntryPoint]:
+    """Those of other packages."""
+    from importlib import metadata  # noqa: PLC0415 (its import costs more than a small history's verdict)
+
+    return metadata.entry_points(group=group)
+
+
 def names() -> list[str]:
     """All names, sorted. A built-in name cannot be taken by another package."""
     return sorted(BUILT_IN.keys() | {e.name for e in entry_points(group=GROUP)})
@@ -103,10 +112,10 @@ def create(name: str) -> Checker:
     """A fresh checker; raises UnknownCheckerError, and what the import of another package's module raises."""
     place = BUILT_IN.get(name)
     if place is not None:
-        return _built(EntryPoint(name, place, GROUP))
+        return _built(*place.split(":"))
     for entry in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
         if entry.name == name:
-            return _built(entry)
+            return _built(entry.module, entry.attr)
     near = get_close_matches(name, names(), 1, 0.4)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}"
     raise UnknownCheckerError(f"no checker is called {name!r}; {hint}")
@@ -120,22 +129,22 @@ def online(name: str, options: Mapping[str, Any]) -> Online | None:
     """
     place = ONLINE.get(name)
     if place is not None:
-        factory = _factory(EntryPoint(name, place, GROUP))
+        factory = _factory(*place.split(":"))
     elif name in BUILT_IN:
         return None
     else:
         others = sorted((e for e in entry_points(group=GROUP) if e.name == name), key=lambda e: e.value)
-        factory = _factory(others[0]) if others else None
+        factory = _factory(others[0].module, others[0].attr) if others else None
         if not (isinstance(factory, type) and hasattr(factory, "observe")):
             return None
     made: Online = factory(options)
     return made
 
 
-def _factory(entry: EntryPoint) -> Any:
-    return getattr(import_module(entry.module), entry.attr)
+def _factory(module: str, attribute: str) -> Any:
+    return getattr(import_module(module), attribute)
 
 
-def _built(entry: EntryPoint) -> Checker:
-    checker: Checker = _factory(entry)()
+def _built(module: str, attribute: str) -> Checker:
+    checker: Checker = _factory(module, attribute)()
     return checker

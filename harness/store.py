@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
@@ -46,6 +45,8 @@ def file_sha256(path: Path) -> str:
     """Hex SHA-256 of a file, or ``""`` where there is none."""
     if not path.is_file():
         return ""
+    from hashlib import sha256  # noqa: PLC0415 (OpenSSL, for what few commands do)
+
     digest = sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -8,9 +8,7 @@ it is told in words.
 
 from __future__ import annotations
 
-import resource
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -20,10 +18,9 @@ import numpy as np
 from checkers.columns import Int8, Int64, columnar
 from checkers.history import Op
 from checkers.linearizability.budget import Budget
-from checkers.linearizability.engines import DECLINED, INVALID, UNKNOWN, Engine, engine_named
-from checkers.linearizability.explain import explain, untold
+from checkers.linearizability.engines import DECLINED, INVALID, UNKNOWN, Engine, engine_named, undecided
 from checkers.linearizability.objects import Objects, Tally, grouped
-from checkers.linearizability.tell import value
+from checkers.memory import peak_mb
 from checkers.models import CAS_REGISTER, MODELS, Model, ModelError, own
 from checkers.record import Record
 from checkers.result import Anomaly, Cost, Result
@@ -97,7 +94,7 @@ class Linearizability:
         """
         started = perf_counter()
         result = self._check(record)
-        result.cost = Cost(elapsed_s=round(perf_counter() - started, 6), peak_mb=_peak_mb())
+        result.cost = Cost(elapsed_s=round(perf_counter() - started, 6), peak_mb=peak_mb())
         return result
 
     def _check(self, record: Record) -> Result:
@@ -119,7 +116,7 @@ class Linearizability:
                 why = "nothing to contradict: no operation succeeded"
                 return Result("valid", NAME, why=why, coverage=coverage)
             return Result("unknown", NAME, why="nothing was checked: no operation", coverage=coverage)
-        decided = decide(objects, model, [engine_named(name) for name in engines], budget)
+        decided = decide(objects, model, map(engine_named, engines), budget)
         return _result(objects, model, decided, coverage)
 
 
@@ -132,20 +129,26 @@ def check(history: Sequence[Op], model: str | Model = CAS_REGISTER, **options: A
     return Linearizability(model, **options).check(Record(history))
 
 
-def decide(objects: Objects, model: Model, engines: Sequence[Engine], budget: Budget) -> Decided:
+def decide(objects: Objects, model: Model, engines: Iterable[Engine], budget: Budget) -> Decided:
     """Ask engines in order, each for the keys that all before it declined."""
-    status, position, why = engines[0].decide(objects, model, budget)
+    status, position, why = undecided(objects.keys)
     by = np.zeros(objects.keys, np.uint8)
-    for number, engine in enumerate(engines[1:], 1):
+    asked: list[Engine] = []
+    left = np.arange(objects.keys)
+    for number, engine in enumerate(engines):
+        asked.append(engine)
+        found = engine.decide(objects.some(left), model, budget)
+        if number == 0:
+            status, position, why = found
+        else:
+            status[left] = found.status
+            position[left] = found.position
+            by[left] = number
+            why.update({int(left[key]): reason for key, reason in found.why.items()})
         left = np.flatnonzero(status == DECLINED)
         if not len(left):
             break
-        found = engine.decide(objects.some(left), model, budget)
-        status[left] = found.status
-        position[left] = found.position
-        by[left] = number
-        why.update({int(left[key]): reason for key, reason in found.why.items()})
-    return Decided(status, position, why, by, list(engines))
+    return Decided(status, position, why, by, asked)
 
 
 def _result(objects: Objects, model: Model, decided: Decided, coverage: dict[str, Any]) -> Result:
@@ -154,6 +157,8 @@ def _result(objects: Objects, model: Model, decided: Decided, coverage: dict[str
     coverage["engines"] = decided.counts()
     invalid = np.flatnonzero(status == INVALID)
     if len(invalid):
+        from checkers.linearizability.explain import explain, untold  # noqa: PLC0415 (words only where they are due)
+
         anomalies = []
         first = invalid[np.argsort(decided.position[invalid], kind="stable")].tolist()
         for count, key in enumerate(first):
@@ -164,10 +169,12 @@ def _result(objects: Objects, model: Model, decided: Decided, coverage: dict[str
                 anomalies.append(untold(objects.only(key), model, position))
         anomalies.sort(key=_last_op)
         return Result("invalid", NAME, anomalies, coverage=coverage)
-    undecided = np.flatnonzero((status == UNKNOWN) | (status == DECLINED))
-    if len(undecided):
-        key = int(undecided[np.argmin(decided.position[undecided])])
-        more = f" (and {len(undecided) - 1} more)" if len(undecided) > 1 else ""
+    unknown = np.flatnonzero((status == UNKNOWN) | (status == DECLINED))
+    if len(unknown):
+        from checkers.linearizability.tell import value  # noqa: PLC0415
+
+        key = int(unknown[np.argmin(decided.position[unknown])])
+        more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         why = decided.why.get(key, "no engine can decide it")
         if status[key] == DECLINED:
             why = f"engine {decided.engines[decided.by[key]].name} does not apply: {why}"
@@ -193,9 +200,3 @@ def coverage_of(model: Model, tally: Tally) -> dict[str, Any]:
         "crashed": tally.crashed,
         "failed": tally.failed,
     }
-
-
-def _peak_mb() -> float:
-    """Of the whole process."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1_000_000 if sys.platform == "darwin" else 1_000), 1)

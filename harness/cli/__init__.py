@@ -38,6 +38,9 @@ COMMANDS = {
     "cluster": "cluster",
 }
 
+QUICK = frozenset({"check"})
+"""commands that are often done before the parser would be there"""
+
 
 def app_of(argv: Sequence[str]) -> typer.Typer:
     """The command line with the command that is asked for, or with all where none of ours is: one command needs none
@@ -98,7 +101,9 @@ def _run(argv: list[str]) -> int:
         say_error("no command given; see splitbrain --help")
         return USAGE
     try:
-        code = app_of(argv)(args=argv, prog_name="splitbrain", standalone_mode=False)
+        code = _quickly(argv)
+        if code is None:
+            code = app_of(argv)(args=argv, prog_name="splitbrain", standalone_mode=False)
         sys.stdout.flush()
         if code == PARSER_INTERRUPTED:
             raise KeyboardInterrupt  # noqa: TRY301 (one place says it)
@@ -119,6 +124,18 @@ def _run(argv: list[str]) -> int:
             return USAGE
         return _crash(e)
     return code if isinstance(code, int) else 0
+
+
+def _quickly(argv: list[str]) -> int | None:
+    """What a command returns whose arguments need no parser."""
+    name = argv[0]
+    if name not in QUICK:
+        return None
+    from harness.cli import quick  # noqa: PLC0415
+
+    command = getattr(import_module(f"harness.cli.{COMMANDS[name]}"), name)
+    given = quick.arguments(command, argv[1:])
+    return None if given is None else command(**given)
 
 
 def _context(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from checkers import registry
 from checkers.columns import INVOKE, NEMESIS, History
 from checkers.formats import AUTO
 from checkers.kernels import COMPILED
+from checkers.memory import peak_mb
 from checkers.record import Record
 from checkers.result import Result, merge
 from harness.cli.common import say, say_results
@@ -260,8 +260,6 @@ def writes(ops: History) -> str:
 def as_json(results: Sequence[Result], operations: int, times: dict[str, float]) -> str:
     """The object of ``--json``, on one line."""
     valid = {"valid": True, "invalid": False, "unknown": "unknown"}[merge(results)]
-    # kilobytes on Linux, bytes on macOS
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     anomalies = [
         {"type": a.type, "ops": a.op_indexes, "explanation": a.explanation}
         for r in results
@@ -274,6 +272,6 @@ def as_json(results: Sequence[Result], operations: int, times: dict[str, float])
         "anomalies": anomalies,
         "why": "; ".join(r.why for r in results if r.why and (valid is True or r.verdict != "valid")),
         **{name: round(seconds, 6) for name, seconds in times.items()},
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1),
+        "peak_mb": peak_mb(),
     }
     return msgspec.json.encode(data).decode()
