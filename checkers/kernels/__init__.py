@@ -17,10 +17,11 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 | pairing, grouping | invocations and their completions; which of them may have happened, key by key |
 | effects | what a register's operations need and put |
 | text, json_ops, edn_ops | ops from bytes of JSON and EDN into columns |
+| slots | what is pending in a search, and what it has spent |
 | pending, steps, moves, search | one order of a register's operations, each built on the one before |
 | cores | the few operations of a register that have none |
 | places, windows | operations on registers while a run goes on, on top of zones |
-| configurations, table | one order of any model's operations |
+| memo, configurations, table | one order of any model's operations |
 """
 
 from __future__ import annotations

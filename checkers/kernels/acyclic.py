@@ -7,7 +7,7 @@ stretch between the two, which is short when edges come about in the order of th
 
 from __future__ import annotations
 
-from checkers.kernels.pending import longer, numbers
+from checkers.kernels.slots import longer, numbers
 
 NONE = -1
 ROOM = 256

@@ -1,6 +1,6 @@
 cimport cython
 from checkers.kernels.acyclic cimport Acyclic
-from checkers.kernels.pending cimport longer, number_t
+from checkers.kernels.slots cimport longer, number_t
 
 cdef number_t NONE, ROOM
 cdef int UNKNOWN, FAILED, SEEN

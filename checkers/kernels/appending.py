@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from checkers.kernels.acyclic import Acyclic
-from checkers.kernels.pending import longer, numbers
+from checkers.kernels.slots import longer, numbers
 
 NEMESIS = "nemesis"
 NONE = -1

@@ -1,5 +1,5 @@
 cimport cython
-from checkers.kernels.pending cimport longer, longer_words, number_t, word_t
+from checkers.kernels.slots cimport longer, longer_words, number_t, word_t
 
 cdef word_t MASK, MIX
 cdef number_t EMPTY

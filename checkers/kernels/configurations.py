@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence
 
-from checkers.kernels.pending import longer, longer_words, numbers, words
+from checkers.kernels.slots import longer, longer_words, numbers, words
 
 MASK = 0xFFFF_FFFF_FFFF_FFFF
 MIX = 0x9E37_79B9_7F4A_7C15

@@ -1,6 +1,6 @@
 cimport cython
-from checkers.kernels.pending cimport number_t, word_t
 from checkers.kernels.search cimport Search
+from checkers.kernels.slots cimport number_t, word_t
 
 cdef number_t NONE, CRASHED, UNBOUNDED, FEW
 cdef word_t ONE

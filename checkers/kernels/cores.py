@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence
 
-from checkers.kernels.pending import EffortError, numbers
 from checkers.kernels.search import Search
+from checkers.kernels.slots import EffortError, numbers
 
 NONE = -1
 ONE = 1

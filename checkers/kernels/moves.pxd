@@ -1,5 +1,5 @@
 cimport cython
-from checkers.kernels.pending cimport number_t, word_t
+from checkers.kernels.slots cimport number_t, word_t
 from checkers.kernels.steps cimport Steps
 
 cdef number_t NONE, GONE, UNBOUNDED, ALLOWANCE
@@ -7,8 +7,7 @@ cdef int CAS
 cdef word_t ONE
 
 cdef class Moves(Steps):
-    @cython.locals(word=number_t, bit=word_t, stride=number_t, masks=number_t, undone=bint, i=number_t, at=number_t,
-        need=number_t)
+    @cython.locals(word=number_t, bit=word_t, stride=number_t, masks=number_t, undone=bint, i=number_t, need=number_t)
     cpdef bint completes(self, number_t slot) except -1
 
     @cython.locals(need=number_t, word=number_t, bit=word_t, stride=number_t, i=number_t, k=number_t)

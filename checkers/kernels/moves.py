@@ -32,13 +32,7 @@ class Moves(Steps):
         else:
             for i in range(self.count):
                 self.now[i * stride + 1 + word] ^= bit
-        at = 0
-        while self.queue[at] != slot:
-            at += 1
-        self.pending -= 1
-        for i in range(at, self.pending):
-            self.queue[i] = self.queue[i + 1]
-        self.free[self.slots - self.pending - 1] = slot
+        self.leave_slot(slot)
         self.open[word] ^= bit
         need = self.need[slot]
         if need == NONE:

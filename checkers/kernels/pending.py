@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
+
+from checkers.kernels.slots import Slots, longer, longer_words, numbers, words
 
 NONE = -1
 ONE = 1
@@ -14,35 +15,8 @@ SLOTS, CLASSES, VALUES = 64, 4, 16
 """pending operations, classes of crashed ones, and values for which there is room at first"""
 
 
-def words(count: int) -> MutableSequence[int]:
-    return array("Q", bytes(8 * count))
-
-
-def numbers(count: int) -> MutableSequence[int]:
-    return array("q", bytes(8 * count))
-
-
-def longer(old: MutableSequence[int], count: int) -> MutableSequence[int]:
-    new = numbers(count)
-    for i in range(min(len(old), count)):
-        new[i] = old[i]
-    return new
-
-
-def longer_words(old: MutableSequence[int], count: int) -> MutableSequence[int]:
-    new = words(count)
-    for i in range(min(len(old), count)):
-        new[i] = old[i]
-    return new
-
-
-class EffortError(Exception):
-    """An attempt took more than it was allowed to."""
-
-
-class Pending:
-    """All configurations of one key after the ops so far. ``look(explored, bytes)`` is called now and then, may
-    raise, and says after how many more configurations it wants to be called again.
+class Pending(Slots):
+    """All configurations of one key after the ops so far.
 
     A configuration is ``stride`` words of 64 bits: state, L and M (``masks`` words each), and one per class of
     crashed operations: how many are unused, in its low half of those begun before the last write, in the high half of
@@ -50,27 +24,12 @@ class Pending:
     """
 
     def __init__(self, look: Callable[[int, int], int]) -> None:
-        self.look = look
-        self.fuel = look(0, 0)
-        self.explored = 0
-        self.limit = UNBOUNDED
-        self.current = 0  # the key in hand
-        self.narrowed = False
-        self.masks = 1
-        self.slots = 64
-        room = numbers(10 * SLOTS + 3 * CLASSES + 8 * VALUES)
+        super().__init__(look)
+        room = numbers(6 * SLOTS + 3 * CLASSES + 8 * VALUES)
         at = 0
-        self.kind = room[at : at + SLOTS]
-        at += SLOTS
         self.need = room[at : at + SLOTS]
         at += SLOTS
         self.put = room[at : at + SLOTS]
-        at += SLOTS
-        self.until = room[at : at + SLOTS]
-        at += SLOTS
-        self.free = room[at : at + SLOTS]
-        at += SLOTS
-        self.queue = room[at : at + SLOTS]  # slots of what is pending, by end
         at += SLOTS
         self.links = room[at : at + SLOTS]
         at += SLOTS
@@ -101,7 +60,6 @@ class Pending:
         self.marked = room[at : at + VALUES]
         at += VALUES
         self.visited = room[at : at + VALUES]
-        self.pending = 0
         masks = words(3 + 2 * VALUES + 2 * 64 * 3 + 64 * 4)
         self.open = masks[0:1]
         self.readers = masks[1:2]
@@ -117,7 +75,6 @@ class Pending:
         at += 64 * 3
         self.tmp = masks[at : at + 64 * 4]
         self.classes = 0
-        self.room = 0  # classes of crashed operations that a configuration has words for
         self.values = 0
         self.mark = 0
         self.reached = 0
@@ -129,30 +86,18 @@ class Pending:
         self.target = 0
         self.exact = False
         self.endless = False  # crashed operations are never used up: more is possible than there is
-        self.thrift = (
-            False  # crashed operations are used only where there is no other way: not everything is tried
-        )
-        self.allowance = 0  # crashed operations that may be used for the completion in hand
         self.usable = 0  # classes of crashed operations that may be used for it
-        self.denied = False
         self.width = UNBOUNDED
-        self.proved = NONE
-        self.verdict = NONE
-        self.at = -1  # position of the event in hand
         self.useful_until = 0  # when the first write that is yet to begin completes
 
     def reset(self, values: int, exact: bool) -> None:
         """Begin anew, with so many values, at value 0."""
         self.values = values
         self.exact = exact
-        self.masks = 1
-        self.slots = 64
-        self.pending = 0
+        self.vacate()
         self.classes = 0
-        self.room = 0
         self.stride = 3
         self.mark = 0
-        self.narrowed = False
         size = values + 1
         if len(self.coming) < size:
             grown = size + size // 2
@@ -177,8 +122,6 @@ class Pending:
             self.visited[value] = 0
             self.reads[value] = 0
             self.changes[value] = 0
-        for slot in range(64):
-            self.free[slot] = 63 - slot
         self.open[0] = 0
         self.readers[0] = 0
         self.writers[0] = 0
@@ -247,34 +190,20 @@ class Pending:
                 changes[value * masks + k] = self.changes[value * old + k]
         self.reads = reads
         self.changes = changes
-        slots = 64 * masks
-        self.kind = longer(self.kind, slots)
-        self.need = longer(self.need, slots)
-        self.put = longer(self.put, slots)
-        self.until = longer(self.until, slots)
-        self.free = longer(self.free, slots)
-        self.queue = longer(self.queue, slots)
+        self.more_slots(masks)
+        self.need = longer(self.need, self.slots)
+        self.put = longer(self.put, self.slots)
         self.open = longer_words(self.open, masks)
         self.readers = longer_words(self.readers, masks)
         self.writers = longer_words(self.writers, masks)
-        for i in range(slots - self.slots):
-            self.free[i] = slots - 1 - i
-        self.slots = slots
 
     def begins(self, need: int, put: int, end: int) -> int:
         """An operation that will complete begins; its slot."""
         if self.pending == self.slots:
             self.reshape(self.masks + 1, self.room)
-        slot = self.free[self.slots - self.pending - 1]
+        slot = self.take_slot(end)
         self.need[slot] = need
         self.put[slot] = put
-        self.until[slot] = end
-        at = self.pending
-        while at > 0 and self.until[self.queue[at - 1]] > end:
-            self.queue[at] = self.queue[at - 1]
-            at -= 1
-        self.queue[at] = slot
-        self.pending += 1
         word = slot >> 6
         bit = ONE << (slot & 63)
         self.open[word] |= bit
@@ -358,16 +287,6 @@ class Pending:
                     self.now[i * self.stride + place] = 0
                 if self.class_need[k] != NONE:
                     self.retire(self.class_need[k])
-
-    def spend(self) -> int:
-        """Count a configuration. What ``look`` raises is passed on; EffortError beyond the effort of an attempt."""
-        self.explored += 1
-        if self.explored > self.limit:
-            raise EffortError
-        self.fuel -= 1
-        if self.fuel <= 0:
-            self.fuel = self.look(self.explored, self.held())
-        return 0
 
     def held(self) -> int:
         """Bytes of the configurations."""

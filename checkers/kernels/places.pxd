@@ -1,5 +1,5 @@
 cimport cython
-from checkers.kernels.pending cimport longer, number_t
+from checkers.kernels.slots cimport longer, number_t
 
 cdef number_t NONE, ROOM
 cdef int FREE

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from checkers.kernels.pending import longer, numbers
+from checkers.kernels.slots import longer, numbers
 
 NONE = -1
 ROOM = 256

@@ -1,6 +1,6 @@
 cimport cython
 from checkers.kernels.moves cimport Moves
-from checkers.kernels.pending cimport longer, longer_words, number_t, word_t
+from checkers.kernels.slots cimport longer, longer_words, number_t, word_t
 
 cdef number_t NONE, CRASHED, UNBOUNDED, THRIFTY_WIDTH, THRIFTY, FULL, ENDLESS, WIDE, ATTEMPTS, NARROW
 cdef int VALID, INVALID, UNKNOWN
@@ -10,12 +10,16 @@ cdef word_t LOW
 cdef number_t bits(word_t word) noexcept
 
 cdef class Search(Moves):
+    cdef number_t met
+
     @cython.locals(room=number_t[::1], at=number_t)
     cpdef load(self, const number_t[::1] begin, const number_t[::1] end, number_t codes, number_t longest)
 
-    @cython.locals(stamp=number_t, count=number_t, i=number_t, code=number_t)
+    @cython.locals(stamp=number_t, i=number_t)
     cpdef number_t number(self, number_t key, number_t first, number_t last, const number_t[::1] need,
         const number_t[::1] put, number_t initial) except -1
+
+    cdef number_t numbered(self, number_t code, number_t stamp) noexcept
 
     @cython.locals(soonest=number_t, value=number_t, j=number_t, need=number_t, put=number_t, end=number_t)
     cdef foresee(self, number_t first, number_t last)

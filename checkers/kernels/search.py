@@ -32,7 +32,7 @@ from __future__ import annotations
 from collections.abc import MutableSequence, Sequence
 
 from checkers.kernels.moves import Moves
-from checkers.kernels.pending import EffortError, longer, longer_words, numbers, words
+from checkers.kernels.slots import EffortError, longer, longer_words, numbers, words
 
 NONE = -1
 CRASHED = 1 << 62
@@ -77,29 +77,22 @@ class Search(Moves):
         self.local[initial] = 0
         self.stamp[initial] = stamp
         self.codes[0] = initial
-        count = 1
+        self.met = 1
         for i in range(first, last):
-            code = need[i]
-            if code != NONE:
-                if self.stamp[code] != stamp:
-                    self.stamp[code] = stamp
-                    self.local[code] = count
-                    self.codes[count] = code
-                    count += 1
-                self.needs[i - first] = self.local[code]
-            else:
-                self.needs[i - first] = NONE
-            code = put[i]
-            if code != NONE:
-                if self.stamp[code] != stamp:
-                    self.stamp[code] = stamp
-                    self.local[code] = count
-                    self.codes[count] = code
-                    count += 1
-                self.puts[i - first] = self.local[code]
-            else:
-                self.puts[i - first] = NONE
-        return count
+            self.needs[i - first] = self.numbered(need[i], stamp)
+            self.puts[i - first] = self.numbered(put[i], stamp)
+        return self.met
+
+    def numbered(self, code: int, stamp: int) -> int:
+        """The number of a value in the key in hand, a new one where it is first met."""
+        if code == NONE:
+            return NONE
+        if self.stamp[code] != stamp:
+            self.stamp[code] = stamp
+            self.local[code] = self.met
+            self.codes[self.met] = code
+            self.met += 1
+        return self.local[code]
 
     def foresee(self, first: int, last: int) -> None:
         """What is still to come: everything."""
@@ -312,26 +305,16 @@ class Search(Moves):
         """One that goes on by itself."""
         other = Search(self.look)
         other.reset(self.values, True)
-        other.explored = self.explored
-        other.thrift = self.thrift
-        other.narrowed = self.narrowed
+        other.resume(self)
         other.width = self.width
-        other.masks = self.masks
-        other.slots = self.slots
-        other.kind = longer(self.kind, len(self.kind))
         other.need = longer(self.need, len(self.need))
         other.put = longer(self.put, len(self.put))
-        other.until = longer(self.until, len(self.until))
-        other.free = longer(self.free, len(self.free))
-        other.queue = longer(self.queue, len(self.queue))
-        other.pending = self.pending
         other.open = longer_words(self.open, len(self.open))
         other.readers = longer_words(self.readers, len(self.readers))
         other.writers = longer_words(self.writers, len(self.writers))
         other.reads = longer_words(self.reads, len(self.reads))
         other.changes = longer_words(self.changes, len(self.changes))
         other.classes = self.classes
-        other.room = self.room
         other.class_need = longer(self.class_need, len(self.class_need))
         other.class_put = longer(self.class_put, len(self.class_put))
         other.class_left = longer(self.class_left, len(self.class_left))

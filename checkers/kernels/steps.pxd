@@ -1,5 +1,6 @@
 cimport cython
-from checkers.kernels.pending cimport Pending, longer, longer_words, number_t, word_t
+from checkers.kernels.pending cimport Pending
+from checkers.kernels.slots cimport longer, longer_words, number_t, word_t
 
 cdef number_t NONE, GONE, SCANNED
 cdef int WRITE, CAS

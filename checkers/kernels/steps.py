@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from checkers.kernels.pending import Pending, longer, longer_words
+from checkers.kernels.pending import Pending
+from checkers.kernels.slots import longer, longer_words
 
 NONE = -1
 ONE = 1

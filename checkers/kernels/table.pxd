@@ -1,58 +1,43 @@
 cimport cython
 from checkers.kernels.configurations cimport Configurations
-from checkers.kernels.pending cimport longer, number_t, word_t
+from checkers.kernels.memo cimport Memo
+from checkers.kernels.slots cimport Slots, longer, number_t, word_t
 
-cdef number_t NONE, UNASKED, CRASHED, UNBOUNDED, ALLOWANCE, WIDTH
+cdef number_t NONE, CRASHED, UNBOUNDED, ALLOWANCE, WIDTH
 cdef int VALID, INVALID
-cdef word_t ONE, MASK, MIX
+cdef word_t ONE
 
-cdef class Table:
-    cdef object look, step, sweep
-    cdef public number_t explored, current, proved, at, verdict
-    cdef public bint narrowed
-    cdef number_t steps_max, fuel, limit, allowance, known, masks, room, stride, slots, pending, crashed
-    cdef bint denied, thrift
+cdef class Table(Slots):
+    cdef object step, sweep
+    cdef number_t steps_max, stride, crashed
     cdef public const unsigned char[::1] reads
-    cdef number_t[::1] memo_key, memo_state, kind, pure, until, free, queue, crashed_kind, spent
-    cdef word_t memo_mask
+    cdef number_t[::1] pure, crashed_kind, spent
     cdef word_t[::1] tmp
+    cdef Memo memo
     cdef Configurations now, seen, out
-
-    @cython.locals(at=number_t)
-    cdef forget(self)
-
-    @cython.locals(name=word_t, place=number_t, found=number_t)
-    cdef number_t after(self, number_t state, number_t kind) except -3
-
-    @cython.locals(word=word_t, at=number_t)
-    cdef number_t place(self, word_t name) noexcept
-
-    @cython.locals(keys=number_t[::1], states=number_t[::1], size=number_t, at=number_t, to=number_t)
-    cdef widen_memo(self)
 
     @cython.locals(kinds=list, i=number_t, k=number_t)
     cdef tidy(self)
 
-    @cython.locals(slot=number_t)
     cpdef reset(self, number_t initial)
 
-    @cython.locals(stride=number_t, old=number_t, i=number_t, at=number_t, k=number_t, slots=number_t)
+    @cython.locals(stride=number_t, old=number_t, i=number_t, at=number_t, k=number_t)
     cdef reshape(self, number_t masks, number_t room)
 
-    @cython.locals(slot=number_t, at=number_t)
+    @cython.locals(slot=number_t)
     cpdef number_t begins(self, number_t kind, bint pure, number_t end) except -1
 
     @cython.locals(which=number_t, i=number_t)
     cpdef crashes(self, number_t kind)
 
-    @cython.locals(word=number_t, bit=word_t, stride=number_t, at=number_t, i=number_t)
+    @cython.locals(word=number_t, bit=word_t, stride=number_t, i=number_t)
     cpdef bint completes(self, number_t slot) except -1
 
     @cython.locals(stride=number_t, i=number_t, k=number_t, at=number_t)
     cdef int linearize(self, number_t word, word_t bit) except -1
 
     @cython.locals(number=number_t)
-    cdef int reach(self, number_t spent) except -1
+    cdef int arrive(self, number_t word, word_t bit, number_t spent) except -1
 
     @cython.locals(stride=number_t, spent=number_t, i=number_t, slot=number_t, kind=number_t, state=number_t, k=number_t)
     cdef int expand(self, number_t row, number_t word, word_t bit) except -1
@@ -66,8 +51,6 @@ cdef class Table:
 
     @cython.locals(i=number_t, slot=number_t, word=number_t, bit=word_t)
     cdef int allow_reads(self) except -1
-
-    cdef int spend(self) except -1
 
     cpdef number_t held(self) noexcept
 

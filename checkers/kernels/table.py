@@ -20,15 +20,13 @@ from __future__ import annotations
 from collections.abc import Callable, MutableSequence, Sequence
 
 from checkers.kernels.configurations import Configurations
-from checkers.kernels.pending import EffortError, longer, numbers, words
+from checkers.kernels.memo import Memo
+from checkers.kernels.slots import EffortError, Slots, longer, numbers, words
 
 NONE = -1
-UNASKED = -2
 CRASHED = 1 << 62
 UNBOUNDED = 1 << 60
 ONE = 1
-MASK = 0xFFFF_FFFF_FFFF_FFFF
-MIX = 0x9E37_79B9_7F4A_7C15
 VALID, INVALID, UNKNOWN = 0, 1, 2
 THRIFTY, FULL = 0, 1
 ALLOWANCE = 3
@@ -37,12 +35,10 @@ WIDTH = 32
 """configurations kept when not everything is tried"""
 
 
-class Table:
+class Table(Slots):
     """All configurations of one key after the ops so far.
 
-    ``look(explored, bytes)`` is called now and then, may raise, and says after how many more configurations it wants
-    to be called again. ``sweep(states, classes)``, called when more than ``steps_max`` steps are known, is given
-    what is still in use.
+    ``sweep(states, classes)``, called when more than ``steps_max`` steps are known, is given what is still in use.
     """
 
     def __init__(
@@ -52,36 +48,13 @@ class Table:
         sweep: Callable[[list[int], list[int]], None],
         steps_max: int,
     ) -> None:
-        self.look = look
+        super().__init__(look)
+        self.memo = Memo(step)
         self.step = step
         self.sweep = sweep
         self.steps_max = steps_max
-        self.fuel = look(0, 0)
-        self.explored = 0
-        self.limit = UNBOUNDED
-        self.current = 0
-        self.proved = NONE
-        self.at = NONE
-        self.verdict = NONE
-        self.narrowed = False
-        self.denied = False
-        self.thrift = False
-        self.allowance = 0
-        self.known = 0
-        self.memo_key = numbers(1024)
-        self.memo_state = numbers(1024)
-        self.memo_mask = 1023
-        self.forget()
-        self.masks = 1
-        self.room = 0
         self.stride = 2
-        self.slots = 64
-        self.kind = numbers(64)  # by slot: the class
         self.pure = numbers(64)  # by slot: whether it never changes the state
-        self.until = numbers(64)
-        self.free = numbers(64)
-        self.queue = numbers(64)
-        self.pending = 0
         self.crashed = 0
         self.crashed_kind = numbers(4)
         self.now = Configurations()
@@ -91,70 +64,19 @@ class Table:
         self.tmp = words(64)
         self.reads: Sequence[int] = bytes(1)
 
-    # ---- the model
-
-    def forget(self) -> None:
-        for at in range(self.memo_mask + 1):
-            self.memo_state[at] = UNASKED
-        self.known = 0
-
-    def after(self, state: int, kind: int) -> int:
-        """The state after an operation of a class, or NONE."""
-        name = (state << 32) + kind
-        place = self.place(name)
-        if self.memo_state[place] != UNASKED:
-            return self.memo_state[place]
-        found = self.step(state, kind)
-        if 2 * (self.known + 1) > self.memo_mask:
-            self.widen_memo()
-            place = self.place(name)
-        self.memo_key[place] = name
-        self.memo_state[place] = found
-        self.known += 1
-        return found
-
-    def place(self, name: int) -> int:
-        """Where in the memo a pair stands, or would."""
-        word = (name * MIX) & MASK
-        at = (word >> 20) & self.memo_mask
-        while self.memo_state[at] != UNASKED and self.memo_key[at] != name:
-            at = (at + 1) & self.memo_mask
-        return at
-
-    def widen_memo(self) -> None:
-        keys = self.memo_key
-        states = self.memo_state
-        size = self.memo_mask + 1
-        self.memo_mask = 2 * size - 1
-        self.memo_key = numbers(2 * size)
-        self.memo_state = numbers(2 * size)
-        for at in range(2 * size):
-            self.memo_state[at] = UNASKED
-        for at in range(size):
-            if states[at] != UNASKED:
-                to = self.place(keys[at])
-                self.memo_key[to] = keys[at]
-                self.memo_state[to] = states[at]
-
     def tidy(self) -> None:
         """Forget the steps, and let go of states and classes that are in no configuration."""
         kinds = [self.kind[self.queue[i]] for i in range(self.pending)]
         kinds += [self.crashed_kind[k] for k in range(self.crashed)]
         self.sweep(self.states(), kinds)
-        self.forget()
+        self.memo.forget()
 
     # ---- what happens
 
     def reset(self, initial: int) -> None:
-        self.masks = 1
-        self.room = 0
+        self.vacate()
         self.stride = 2
-        self.slots = 64
-        self.pending = 0
         self.crashed = 0
-        self.narrowed = False
-        for slot in range(64):
-            self.free[slot] = 63 - slot
         self.now.shape(2, 2)
         self.seen.shape(2, 2)
         self.out.shape(2, 2)
@@ -184,15 +106,8 @@ class Table:
         self.out.shape(stride, 1 + masks)
         self.seen.shape(stride, 1 + masks)
         if masks != self.masks:
-            slots = 64 * masks
-            self.kind = longer(self.kind, slots)
-            self.pure = longer(self.pure, slots)
-            self.until = longer(self.until, slots)
-            self.free = longer(self.free, slots)
-            self.queue = longer(self.queue, slots)
-            for i in range(slots - self.slots):
-                self.free[i] = slots - 1 - i
-            self.slots = slots
+            self.more_slots(masks)
+            self.pure = longer(self.pure, self.slots)
         self.masks = masks
         self.room = room
         self.stride = stride
@@ -201,16 +116,9 @@ class Table:
         """An operation of a class that will complete begins; its slot. ``pure``: it never changes the state."""
         if self.pending == self.slots:
             self.reshape(self.masks + 1, self.room)
-        slot = self.free[self.slots - self.pending - 1]
+        slot = self.take_slot(end)
         self.kind[slot] = kind
         self.pure[slot] = pure
-        self.until[slot] = end
-        at = self.pending
-        while at > 0 and self.until[self.queue[at - 1]] > end:
-            self.queue[at] = self.queue[at - 1]
-            at -= 1
-        self.queue[at] = slot
-        self.pending += 1
         return slot
 
     def crashes(self, kind: int) -> None:
@@ -243,13 +151,7 @@ class Table:
             self.allowance += 1
         if self.denied:
             self.narrowed = True
-        at = 0
-        while self.queue[at] != slot:
-            at += 1
-        self.pending -= 1
-        for i in range(at, self.pending):
-            self.queue[i] = self.queue[i + 1]
-        self.free[self.slots - self.pending - 1] = slot
+        self.leave_slot(slot)
         if self.out.count == 0:
             return False
         if self.out.alive < self.out.count or (self.thrift and self.out.count > WIDTH):
@@ -262,7 +164,7 @@ class Table:
                     self.now.add(self.out.rows, i * stride)
         else:
             self.now, self.out = self.out, self.now
-        if self.known > self.steps_max:
+        if self.memo.known > self.steps_max:
             self.tidy()
         return True
 
@@ -272,13 +174,7 @@ class Table:
         for i in range(self.now.count):
             for k in range(stride):
                 self.tmp[k] = self.now.rows[i * stride + k]
-            self.allow_reads()
-            if self.tmp[word] & bit:
-                self.tmp[word] ^= bit
-                self.spend()
-                self.out.add(self.tmp, 0)
-            else:
-                self.reach(0)
+            self.arrive(word, bit, 0)
         at = 0
         while at < self.seen.count:
             if not self.seen.gone[at]:
@@ -289,8 +185,14 @@ class Table:
             at += 1
         return 0
 
-    def reach(self, spent: int) -> int:
-        """A configuration in ``tmp`` in which the target is not linearized."""
+    def arrive(self, word: int, bit: int, spent: int) -> int:
+        """Keep the configuration in ``tmp``: as one in which the target is linearized, or from which to go on."""
+        self.allow_reads()
+        if self.tmp[word] & bit:
+            self.tmp[word] ^= bit
+            self.spend()
+            self.out.add(self.tmp, 0)
+            return 0
         number = self.seen.add(self.tmp, 0)
         if number != NONE:
             self.spend()
@@ -308,13 +210,13 @@ class Table:
             kind = self.kind[slot]
             if self.pure[slot] or not self.first_of_class(row * stride, i):
                 continue
-            state = self.after(self.seen.rows[row * stride], kind)
+            state = self.memo.after(self.seen.rows[row * stride], kind)
             if state != NONE:
                 self.follow(row, state, 1 + (slot >> 6), ONE << (slot & 63), NONE, word, bit, spent)
         for k in range(self.crashed):
             if self.seen.rows[row * stride + 1 + self.masks + k] == 0:
                 continue
-            state = self.after(self.seen.rows[row * stride], self.crashed_kind[k])
+            state = self.memo.after(self.seen.rows[row * stride], self.crashed_kind[k])
             if state == NONE or state == self.seen.rows[row * stride]:
                 continue
             if spent == self.allowance:
@@ -335,13 +237,7 @@ class Table:
             self.tmp[place] |= done
         else:
             self.tmp[crashed] -= 1
-        self.allow_reads()
-        if self.tmp[word] & bit:
-            self.tmp[word] ^= bit
-            self.spend()
-            self.out.add(self.tmp, 0)
-        else:
-            self.reach(spent)
+        self.arrive(word, bit, spent)
         return 0
 
     def first_of_class(self, row: int, place: int) -> bool:
@@ -365,23 +261,13 @@ class Table:
             if self.pure[slot]:
                 word = 1 + (slot >> 6)
                 bit = ONE << (slot & 63)
-                if not self.tmp[word] & bit and self.after(self.tmp[0], self.kind[slot]) != NONE:
+                if not self.tmp[word] & bit and self.memo.after(self.tmp[0], self.kind[slot]) != NONE:
                     self.tmp[word] |= bit
-        return 0
-
-    def spend(self) -> int:
-        """Count a configuration. What ``look`` raises is passed on; EffortError beyond the effort of an attempt."""
-        self.explored += 1
-        if self.explored > self.limit:
-            raise EffortError
-        self.fuel -= 1
-        if self.fuel <= 0:
-            self.fuel = self.look(self.explored, self.held())
         return 0
 
     def held(self) -> int:
         """Bytes of the configurations and of the steps that are known."""
-        return self.now.held() + self.seen.held() + self.out.held() + 16 * (self.memo_mask + 1)
+        return self.now.held() + self.seen.held() + self.out.held() + self.memo.held()
 
     # ---- whole keys
 
@@ -483,19 +369,9 @@ class Table:
     def twin(self) -> Table:
         """One that goes on by itself."""
         other = Table(self.look, self.step, keep_all, UNBOUNDED)
-        other.explored = self.explored
-        other.thrift = self.thrift
-        other.narrowed = self.narrowed
-        other.masks = self.masks
-        other.room = self.room
+        other.resume(self)
         other.stride = self.stride
-        other.slots = self.slots
-        other.kind = longer(self.kind, len(self.kind))
         other.pure = longer(self.pure, len(self.pure))
-        other.until = longer(self.until, len(self.until))
-        other.free = longer(self.free, len(self.free))
-        other.queue = longer(self.queue, len(self.queue))
-        other.pending = self.pending
         other.crashed = self.crashed
         other.crashed_kind = longer(self.crashed_kind, len(self.crashed_kind))
         other.tmp = words(len(self.tmp))

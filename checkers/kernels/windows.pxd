@@ -1,5 +1,5 @@
 cimport cython
-from checkers.kernels.pending cimport number_t
+from checkers.kernels.slots cimport number_t
 from checkers.kernels.places cimport Places
 from checkers.kernels.zones cimport decide, retain
 

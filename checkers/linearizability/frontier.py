@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from checkers.kernels import search, table
 from checkers.linearizability.budget import CONFIGURATION_BYTES, Budget, BudgetExceededError
 from checkers.linearizability.purse import STRIDE
-from checkers.models import ANY, INCONSISTENT, KEEP, Model, Role, effect
+from checkers.linearizability.states import Call, States
+from checkers.models import ANY, KEEP, Model, Role, effect
 
 CRASHED = 1 << 62
 NONE = -1
@@ -184,15 +185,12 @@ class _Steps:
     """A model's states and classes of operations as numbers that are never used again. State 0 is the initial one."""
 
     def __init__(self, model: Model) -> None:
-        self._step = model.step
-        self._states: dict[int, Any] = {0: model.initial}
-        self._numbers: dict[Any, int] = {model.initial: 0}
-        self._next = 1
-        self._kinds: dict[tuple[str, Any, Any, bool], int] = {}
-        self._classes: dict[int, tuple[str, Any, Any, bool]] = {}
+        self._states = States(model)
+        self._kinds: dict[Call, int] = {}
+        self._classes: dict[int, Call] = {}
         self._next_kind = 0
 
-    def kind(self, operation: tuple[str, Any, Any, bool]) -> int:
+    def kind(self, operation: Call) -> int:
         found = self._kinds.get(operation)
         if found is None:
             found = self._kinds[operation] = self._next_kind
@@ -201,18 +199,9 @@ class _Steps:
         return found
 
     def after(self, state: int, kind: int) -> int:
-        found = self._step(self._states[state], *self._classes[kind])
-        if found is INCONSISTENT:
-            return NONE
-        number = self._numbers.get(found)
-        if number is None:
-            number = self._numbers[found] = self._next
-            self._states[number] = found
-            self._next += 1
-        return number
+        return self._states.step(state, self._classes[kind])
 
     def keep(self, states: list[int], classes: list[int]) -> None:
-        self._states = {number: self._states[number] for number in sorted({*states})}
-        self._numbers = {state: number for number, state in self._states.items()}
+        self._states.keep(states)
         self._classes = {number: self._classes[number] for number in sorted({*classes})}
         self._kinds = {operation: number for number, operation in self._classes.items()}

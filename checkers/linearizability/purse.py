@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from checkers.linearizability.budget import CONFIGURATION_BYTES, Budget
+from checkers.columns import Int64
+from checkers.linearizability.budget import CONFIGURATION_BYTES, Budget, BudgetExceededError
 
 STRIDE = 1000
 """configurations between two looks at the clock, at most"""
@@ -43,3 +45,20 @@ class Purse:
         if share.configurations_max is None:
             return STRIDE
         return max(1, min(STRIDE, share.configurations_max - share.configurations + 1))
+
+
+def each_within(
+    search: Any, keys: int, decide: Callable[[int], None], position: Int64, why: dict[int, str]
+) -> None:
+    """``decide(key)``, decides the keys from one on; ``why`` tells of those whose budget ran out."""
+    key = 0
+    while key < keys:
+        try:
+            decide(key)
+        except BudgetExceededError as e:
+            key = search.current
+            position[key] = search.proved
+            why[key] = str(e)
+            key += 1
+        else:
+            break

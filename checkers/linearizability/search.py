@@ -10,9 +10,9 @@ import numpy as np
 
 from checkers.columns import Int64
 from checkers.kernels import search, view
-from checkers.linearizability.budget import Budget, BudgetExceededError
+from checkers.linearizability.budget import Budget
 from checkers.linearizability.engines import DECLINED, NONE, UNKNOWN, Decisions, Engine, Objects
-from checkers.linearizability.purse import Purse
+from checkers.linearizability.purse import Purse, each_within
 from checkers.models import Model, Role
 
 STRANGE = "some of its operations are no reads, writes or compare-and-sets of one register"
@@ -29,24 +29,11 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     for key in why:
         status[key] = DECLINED
     with _loaded(objects, budget) as found:
-        _decide(found, objects, view(status), view(position), why)
+        registers = objects.registers
+        arguments = _flat(objects.start), _flat(registers.need), _flat(registers.put), registers.initial
+        results = view(status), view(position)
+        each_within(found, objects.keys, lambda key: found.decide(key, *arguments, *results), position, why)
     return Decisions(status, position, why)
-
-
-def _decide(found: search.Search, objects: Objects, status: Any, position: Any, why: dict[int, str]) -> None:
-    registers = objects.registers
-    arguments = _flat(objects.start), _flat(registers.need), _flat(registers.put), registers.initial
-    key = 0
-    while key < objects.keys:
-        try:
-            found.decide(key, *arguments, status, position)
-        except BudgetExceededError as e:
-            key = found.current
-            position[key] = found.proved
-            why[key] = str(e)
-            key += 1
-        else:
-            break
 
 
 _idle: list[search.Search] = []

@@ -9,50 +9,36 @@ from numpy.typing import NDArray
 
 from checkers.columns import Int64
 from checkers.kernels import table, view
-from checkers.linearizability.budget import Budget, BudgetExceededError
+from checkers.linearizability.budget import Budget
 from checkers.linearizability.engines import CRASHED, NONE, UNKNOWN, Decisions, Engine, Objects, undecided
-from checkers.linearizability.purse import Purse
-from checkers.models import INCONSISTENT, Model
+from checkers.linearizability.purse import Purse, each_within
+from checkers.linearizability.states import Call, States
+from checkers.models import Model
 
 STEPS_MAX = 100_000
 """steps to remember before states that are in no configuration any more are let go of"""
 
 
 class Steps:
-    """A model's states and operations as small numbers. State 0 is the initial one."""
+    """A model's states, and operations by classes: those that are alike in all that its step is given."""
 
     def __init__(self, model: Model) -> None:
-        self._step = model.step
-        self._states: dict[int, Any] = {0: model.initial}
-        self._numbers: dict[Any, int] = {model.initial: 0}
-        self._next = 1
-        self.operations: list[tuple[str, Any, Any, bool]] = []
-        """by class: what the model's step is given besides the state"""
+        self.states = States(model)
+        self.operations: list[Call] = []
+        """by class"""
 
     def after(self, state: int, kind: int) -> int:
         """The number of the state after an operation, or NONE."""
-        found = self._step(self._states[state], *self.operations[kind])
-        if found is INCONSISTENT:
-            return NONE
-        number = self._numbers.get(found)
-        if number is None:
-            number = self._numbers[found] = self._next
-            self._states[number] = found
-            self._next += 1
-        return number
+        return self.states.step(state, self.operations[kind])
 
     def keep(self, numbers: list[int], classes: list[int]) -> None:
         """Forget all states but these and the initial one."""
         del classes
-        self._states = {number: self._states[number] for number in sorted({0, *numbers})}
-        self._numbers = {state: number for number, state in self._states.items()}
+        self.states.keep((0, *numbers))
 
     def reads(self, model: Model) -> NDArray[np.uint8]:
         """By class: whether it never changes the state."""
         return np.array([operation[0] in model.reads for operation in self.operations] or [False], np.uint8)
-
-    def state(self, number: int) -> Any:
-        return self._states[number]
 
 
 def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
@@ -62,17 +48,8 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     found, steps, kinds = _loaded(objects, model, budget)
     reads = view(steps.reads(model))
     arguments = _flat(objects.start), _flat(objects.begin), _flat(objects.end), kinds, reads
-    key = 0
-    while key < objects.keys:
-        try:
-            found.decide(key, *arguments, view(status), view(position))
-        except BudgetExceededError as e:
-            key = found.current
-            position[key] = found.proved
-            why[key] = str(e)
-            key += 1
-        else:
-            break
+    results = view(status), view(position)
+    each_within(found, objects.keys, lambda key: found.decide(key, *arguments, *results), position, why)
     return decisions
 
 
@@ -90,7 +67,7 @@ def states_before(objects: Objects, model: Model, position: int, budget: Budget)
     count = int(np.searchsorted(objects.begin, position))
     found.reads = view(steps.reads(model))
     at = found.key(_flat(objects.begin), _flat(objects.end), kinds, 0, count)
-    return [steps.state(number) for number in found.states()] if at == position else []
+    return [steps.states[number] for number in found.states()] if at == position else []
 
 
 def _loaded(objects: Objects, model: Model, budget: Budget) -> tuple[table.Table, Steps, Any]:

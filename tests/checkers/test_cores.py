@@ -123,7 +123,9 @@ def test_gives_the_same_uncompiled(monkeypatch):
         steps = simulated(random, 25, 4, values=random.choice([2, 4, 1000]), lies=2)
         objects, _ = grouped(columnar(history(steps)), CAS_REGISTER)
         cases.append((objects, found(objects)))
-    monkeypatch.setattr(_dissect, "Cores", uncompiled("cores", "pending", "steps", "moves", "search").Cores)
+    monkeypatch.setattr(
+        _dissect, "Cores", uncompiled("cores", "slots", "pending", "steps", "moves", "search").Cores
+    )
     monkeypatch.setattr(_dissect, "view", memoryview)
     assert [found(objects) for objects, _ in cases] == [before for _, before in cases]
     assert sum(bool(before[0][0]) for _, before in cases) > 20

@@ -21,7 +21,7 @@ from tests.checkers.twins import linearizable
 from tests.kernels import uncompiled
 
 CRASHED = 1 << 62
-PLAIN = uncompiled("search", "pending", "steps", "moves")
+PLAIN = uncompiled("search", "slots", "pending", "steps", "moves")
 
 
 def endless(explored: int, held: int) -> int:

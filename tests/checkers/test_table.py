@@ -197,7 +197,7 @@ def test_gives_the_same_uncompiled(monkeypatch):
     keys = [sampled(random, "queue", random.randint(3, 7)) for _ in range(60)]
     objects, _ = objects_of(keys, QUEUE)
     compiled = table.decide(objects, QUEUE, Budget(60, 1000))
-    monkeypatch.setattr(table, "table", uncompiled("table", "pending", "configurations"))
+    monkeypatch.setattr(table, "table", uncompiled("table", "slots", "memo", "configurations"))
     monkeypatch.setattr(table, "view", memoryview)
     plain = table.decide(objects, QUEUE, Budget(600, 1000))
     assert plain.status.tolist() == compiled.status.tolist()
@@ -216,7 +216,7 @@ def test_asks_the_model_once_for_each_state_and_class_and_lets_go_of_states_that
 
     def kept(self, numbers, classes):
         keep(self, numbers, classes)
-        held.append(len(self._states))
+        held.append(len(self.states))
 
     monkeypatch.setattr(table.Steps, "keep", kept)
     steps = [("append", n % 3, None, 2 * n, 2 * n + 1) for n in range(300)]
