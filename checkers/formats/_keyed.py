@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from checkers.columns import BOOL, INT, INVOKE, LIST, NIL, OTHER, STR, Column, History
+from checkers.columns import BOOL, INT, INVOKE, LIST, NIL, OK, OTHER, STR, Column, History
 
 Array = npt.NDArray[Any]
 
@@ -22,6 +22,7 @@ def keyed(history: History, *, register: bool = False) -> History:
     ``register``: where all clients do is read, write and cas, the second is not asked for.
 
     A completion has its invocation's key; its value is what stands beside the key, or where it has no key all of it.
+    Where no answer to those reads has its key the pairs are values themselves, and the history is left as it is.
     """
     key, value, pool = history.key, history.value, history.pool
     client = history.process >= 0
@@ -54,6 +55,10 @@ def keyed(history: History, *, register: bool = False) -> History:
         pairs & (pool.kind[first] == pool.kind[first[from_]]) & (pool.word[first] == pool.word[first[from_]])
     )
     if bool((done & pairs & ~same).any()):
+        return history
+    empty = pool.kind[second[from_]] == NIL
+    answers = done & (history.type == OK) & empty & (value.kind != NIL)
+    if bool(answers.any()) and not bool((answers & same).any()):
         return history
     apart = has & same
     new_value = Column(

@@ -82,7 +82,7 @@ cpdef void around(
     reading=cython.longlong, writing=cython.longlong, fan=cython.int, middle=cython.bint, full=cython.longlong
 )
 cpdef void connect(
-    const int[:] txns, const unsigned char[:] fs, const int[:] keys, const int[:] base,
+    const int[:] txns, const unsigned char[:] fs, const int[:] keys, const int[:] base, const int[:] span,
     const unsigned char[:] strange, const unsigned char[:] later, const int[:] updates,
     const unsigned char[:] updated, const long long[:] position, const unsigned char[:] closed,
     const unsigned char[:] committed, const long long[:] offsets, const int[:] before, const int[:] after,
@@ -90,11 +90,11 @@ cpdef void connect(
     int[:] src, int[:] dst, signed char[:] cls
 )
 
-cdef bint grouped(int m, const int[:] base, const unsigned char[:] strange, long long full) noexcept
+cdef bint grouped(int m, const int[:] span, const unsigned char[:] strange, long long full) noexcept
 
 @cython.locals(other=cython.int)
 cdef bint excused(
-    int m, int one, int two, const int[:] txns, const int[:] base, const unsigned char[:] strange,
+    int m, int one, int two, const int[:] txns, const int[:] span, const unsigned char[:] strange,
     const unsigned char[:] later, const int[:] updates, const unsigned char[:] updated,
     const long long[:] position, long long low
 ) noexcept

@@ -110,8 +110,7 @@ def observe(
                 at += 1
         if not fits:
             base[m] = CONTRADICTS
-            continue
-        if first >= 0:
+        elif first >= 0:
             base[m] = FURTHER
         else:
             base[m] = start
@@ -133,7 +132,7 @@ def prefixes(
     """Mark reads that are no prefix of their key's longest one; how many there are."""
     count = 0
     for m in range(len(keys)):
-        if base[m] < FURTHER:
+        if base[m] == NOTHING:
             continue
         place = places[m]
         longest = top[keys[m]]
@@ -264,7 +263,7 @@ def earliest(
     """Per position, the first read that has it. ``first``: all -1."""
     for m in range(len(keys)):
         place = places[m]
-        if base[m] < FURTHER or strange[m] or place < 0 or pool_word[place] == 0:
+        if base[m] == NOTHING or strange[m] or place < 0 or pool_word[place] == 0:
             continue
         low = offsets[keys[m]]
         if low == offsets[keys[m] + 1]:
@@ -318,6 +317,7 @@ def connect(
     fs: Sequence[int],
     keys: Sequence[int],
     base: Sequence[int],
+    span: Sequence[int],
     strange: Sequence[int],
     later: Sequence[int],
     updates: Sequence[int],
@@ -340,8 +340,9 @@ def connect(
     """The edges ww, wr and rw: counted, and written if there is room in ``src``, ``dst`` and ``cls``.
 
     ``closed``: keys of which nothing more can be said than the order of what was read (ambiguous ones nothing at
-    all). ``readers``, ``unread``: scratch per key, all -1; ``following``: scratch per micro-operation. ``nodes``: the
-    first number for nodes that are no transactions. ``sizes``: edges and nodes, on return.
+    all). ``span``: how long the list was that a read saw, -1 for a read that makes no edges. ``readers``, ``unread``:
+    scratch per key, all -1; ``following``: scratch per micro-operation. ``nodes``: the first number for nodes that
+    are no transactions. ``sizes``: edges and nodes, on return.
 
     What a lost update or an intermediate read says already makes no rw edge: of those that read one version and wrote
     over it, to one another, and of a reader in the middle of a transaction, to that transaction.
@@ -365,10 +366,10 @@ def connect(
                 following[m] = unread[key]
                 unread[key] = m
             continue
-        if base[m] < 0 or strange[m] or base[m] > offsets[key + 1] - offsets[key]:
+        if span[m] < 0 or strange[m] or span[m] > offsets[key + 1] - offsets[key]:
             continue
         txn = txns[m]
-        at = offsets[key] + key + base[m]
+        at = offsets[key] + key + span[m]
         one = before[at]
         if one >= 0 and txns[one] != txn:
             if edges < room:
@@ -381,7 +382,7 @@ def connect(
             following[m] = readers[key]
             readers[key] = m
         elif txns[two] != txn and not excused(
-            m, one, two, txns, base, strange, later, updates, updated, position, offsets[key]
+            m, one, two, txns, span, strange, later, updates, updated, position, offsets[key]
         ):
             if edges < room:
                 src[edges] = txn
@@ -425,7 +426,7 @@ def connect(
             two = unread[key]
             while two >= 0:
                 if edges < room:
-                    src[edges] = fan + 1 if grouped(updates[two], base, strange, full) else fan
+                    src[edges] = fan + 1 if grouped(updates[two], span, strange, full) else fan
                     dst[edges] = txns[two]
                     cls[edges] = FAN
                 edges += 1
@@ -433,9 +434,14 @@ def connect(
         m = readers[key]
         while m >= 0:
             txn = txns[m]
-            middle = one >= 0 and txns[one] != txn and later[one] and position[one] == low + base[m] - 1
-            if fan >= 0 and not middle and (not updated[m] or grouped(m, base, strange, full)):
-                # who updated is among the writers itself, but not among the blind ones
+            middle = one >= 0 and txns[one] != txn and later[one] and position[one] == low + span[m] - 1
+            if (
+                fan >= 0
+                and base[m] >= 0
+                and not middle
+                and (not updated[m] or grouped(m, span, strange, full))
+            ):
+                # who updated is among the writers itself, but not among the blind ones; who contradicts itself may be
                 if edges < room:
                     src[edges] = txn
                     dst[edges] = fan if updated[m] else fan + 1
@@ -445,7 +451,7 @@ def connect(
                 two = unread[key]
                 while two >= 0:
                     if txns[two] != txn and not excused(
-                        m, one, two, txns, base, strange, later, updates, updated, position, low
+                        m, one, two, txns, span, strange, later, updates, updated, position, low
                     ):
                         if edges < room:
                             src[edges] = txn
@@ -458,9 +464,9 @@ def connect(
     sizes[1] = nodes
 
 
-def grouped(m: int, base: Sequence[int], strange: Sequence[int], full: int) -> bool:
+def grouped(m: int, span: Sequence[int], strange: Sequence[int], full: int) -> bool:
     """Whether ``m`` is a read of all ``full`` elements; -1 is none."""
-    return m >= 0 and base[m] == full and not strange[m]
+    return m >= 0 and span[m] == full and not strange[m]
 
 
 def excused(
@@ -468,7 +474,7 @@ def excused(
     one: int,
     two: int,
     txns: Sequence[int],
-    base: Sequence[int],
+    span: Sequence[int],
     strange: Sequence[int],
     later: Sequence[int],
     updates: Sequence[int],
@@ -477,7 +483,7 @@ def excused(
     low: int,
 ) -> bool:
     """Whether another anomaly tells why read ``m`` did not see append ``two``; ``one`` is what it saw last."""
-    if one >= 0 and txns[one] == txns[two] and later[one] and position[one] == low + base[m] - 1:
+    if one >= 0 and txns[one] == txns[two] and later[one] and position[one] == low + span[m] - 1:
         return True
     other = updates[two]
-    return bool(updated[m]) and other >= 0 and base[other] == base[m] and not strange[other]
+    return bool(updated[m]) and other >= 0 and span[other] == span[m] and not strange[other]

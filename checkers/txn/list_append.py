@@ -26,7 +26,7 @@ from checkers.result import Result
 from checkers.txn.cycles import search
 from checkers.txn.graph import build
 from checkers.txn.list_reasons import ListReasons
-from checkers.txn.lists import CONTRADICTS, GARBAGE, TWICE, Lists, edges, versions
+from checkers.txn.lists import CONTRADICTS, GARBAGE, NOTHING, TWICE, Lists, edges, versions
 from checkers.txn.micro import APPEND, Bools, Micro, extract, scratch
 from checkers.txn.models import ANOMALIES, DEFAULT, FORBIDDEN, known
 from checkers.txn.tell import Teller, shown, text
@@ -47,13 +47,13 @@ class ListAppend:
         model = known(str(record.options.get("model") or DEFAULT))
         forbidden = FORBIDDEN[model]
         micro = extract(columnar(record.history), "append")
-        found = versions(micro)
+        found = versions(micro, contradictions="internal" not in forbidden)
         src, dst, cls, nodes = edges(found)
         graph = build(micro, src, dst, cls, nodes, process="G0-process" in forbidden)
         cycles = search(graph, forbidden)
         gathered = Gathered(Teller(micro, ListReasons(found)), forbidden)
         _Others(found, gathered).judge()
-        reads = int(np.count_nonzero(found.base >= -1))
+        reads = int(np.count_nonzero(found.base != NOTHING))
         more = {"keys": len(np.unique(micro.key)), "reads": reads}
         return conclude(self.name, model, micro, graph, gathered, cycles, _unknown(micro, found, reads), more)
 
@@ -274,14 +274,14 @@ class _Others:
     def _intermediate(self) -> None:
         """Reads whose last element its transaction followed by another."""
         found, micro = self.found, self.micro
-        reads = np.flatnonzero((found.base >= 1) & (found.strange == 0) & (found.ambiguous[micro.key] < 0))
-        last = found.writers[found.offsets[micro.key[reads]] + found.base[reads] - 1]
+        reads = np.flatnonzero((found.span >= 1) & (found.strange == 0) & (found.ambiguous[micro.key] < 0))
+        last = found.writers[found.offsets[micro.key[reads]] + found.span[reads] - 1]
         bad = (last >= 0) & (found.later[last] == 1)
         bad &= (micro.txn[last] != micro.txn[reads]) & ~self.aborted[micro.txn[last]]
         for m, append in self.out.add("G1b", list(zip(reads[bad].tolist(), last[bad].tolist(), strict=True))):
             key, writer = self._key(m), self._txn(append)
             own = [o for o in micro.of(writer) if micro.f[o] == APPEND and micro.key[o] == micro.key[append]]
-            seen = f"T2 read key {text(key)} as {shown(self._list(m)[: int(found.base[m])])}"
+            seen = f"T2 read key {text(key)} as {shown(self._list(m)[: int(found.span[m])])}"
             sentence = (
                 f"{seen}, in the middle of T1, which "
                 f"appended {text(micro.value_of(own[-1]))} after {text(micro.value_of(append))}."

@@ -27,7 +27,7 @@ class ListReasons:
     def _place(self, m: int) -> int:
         """Where a read stands between the appends to its key."""
         key = int(self._micro.key[m])
-        return int(self._lists.offsets[key]) + key + int(self._lists.base[m])
+        return int(self._lists.offsets[key]) + key + int(self._lists.span[m])
 
     def _last(self, key: int) -> int:
         """The last committed append to a key that a read has, -1."""
@@ -35,7 +35,7 @@ class ListReasons:
 
     def _reads(self, txn: int) -> list[int]:
         found = self._lists
-        return [m for m in self._micro.of(txn) if found.base[m] >= 0 and not found.strange[m]]
+        return [m for m in self._micro.of(txn) if found.span[m] >= 0 and not found.strange[m]]
 
     def _unread(self, txn: int, key: int) -> int:
         """An append of the transaction to the key that no read has, -1."""
@@ -94,4 +94,4 @@ class ListReasons:
 
     def _seen(self, m: int) -> str:
         """What a read had before its transaction's own appends."""
-        return shown((self._micro.value_of(m) or [])[: int(self._lists.base[m])])
+        return shown((self._micro.value_of(m) or [])[: int(self._lists.span[m])])

@@ -31,6 +31,8 @@ class Lists(NamedTuple):
     Per m: ``base``, ``later``, ``updates``, ``updated``, ``previous``, see checkers/kernels/lists.py; ``strange``: a
     read that is no prefix of its key's longest one; ``position``: of an append, -1 where the longest read has it not;
     ``places``: where a read's list is in the pool, -1 for nothing; ``words``: of an append its element.
+    ``span``: the length of the list at a read that makes edges, -1 for others: ``base``, and where asked for all of a
+    read that contradicts its own transaction.
     Per k: ``top``, the longest read, -1; ``ambiguous``: an append of an element that was appended before, -1;
     ``offsets`` int64[k + 1] of its positions. Per p: ``writers``, the append, GARBAGE or TWICE.
     Per place: ``before``, ``after``: the nearest committed append; ``committed`` per transaction: ok, or of unknown
@@ -40,6 +42,7 @@ class Lists(NamedTuple):
 
     micro: Micro
     base: Int32
+    span: Int32
     later: Int8
     updates: Int32
     updated: Int8
@@ -70,8 +73,8 @@ class Lists(NamedTuple):
         return found
 
 
-def versions(micro: Micro) -> Lists:
-    """Of all keys."""
+def versions(micro: Micro, *, contradictions: bool = False) -> Lists:
+    """Of all keys. ``contradictions``: a read that contradicts its own transaction makes edges like any other."""
     m, keys = len(micro.f), micro.keys
     history = micro.history
     pool_word = history.pool.word
@@ -103,6 +106,10 @@ def versions(micro: Micro) -> Lists:
         view(previous),
         view(top),
     )
+    span = np.maximum(base, -1)
+    if contradictions:
+        odd = np.flatnonzero(base == CONTRADICTS)
+        span[odd] = np.where(places[odd] >= 0, pool_word[places[odd]] if len(pool_word) else 0, 0)
     kernel.prefixes(
         view(micro.key), view(places), view(base), view(pool_word), view(elements), view(top), view(strange)
     )
@@ -157,6 +164,7 @@ def versions(micro: Micro) -> Lists:
     return Lists(
         micro,
         base,
+        span,
         later,
         updates,
         updated,
@@ -208,6 +216,7 @@ def edges(found: Lists) -> tuple[Int32, Int32, npt.NDArray[np.int8], int]:
             view(micro.f),
             view(micro.key),
             view(found.base),
+            view(found.span),
             view(found.strange),
             view(found.later),
             view(found.updates),

@@ -11,7 +11,7 @@ from checkers.txn.evidence import LINEARIZABLE, SEQUENTIAL, WFR, Pairs, Source, 
 from checkers.txn.graph import RWS, WR
 from checkers.txn.kinds import Edge
 from checkers.txn.micro import R
-from checkers.txn.registers import EXTERNAL, Registers
+from checkers.txn.registers import CONTRADICTS, EXTERNAL, Registers
 from checkers.txn.tell import text
 from checkers.words import who
 
@@ -33,7 +33,7 @@ class RegisterReasons:
         return self._over(a, b, first, second, reading=bool(RWS >> cls & 1))
 
     def _reads(self, txn: int) -> list[int]:
-        return [m for m in self._micro.of(txn) if self._found.role[m] == EXTERNAL]
+        return [m for m in self._micro.of(txn) if self._found.role[m] in (EXTERNAL, CONTRADICTS)]
 
     def _writes(self, txn: int) -> list[int]:
         return [m for m in self._micro.of(txn) if self._micro.f[m] != R and not self._found.later[m]]

@@ -30,7 +30,7 @@ class Registers(NamedTuple):
     in the order of versions can be asked for, as it is the initial state or the last write of a committed
     transaction. Per key: ``ambiguous``: a write of a value that was written before, -1.
     Per transaction: ``committed``: ok, or of unknown outcome and seen by a read.
-    ``starts``, ``readers``: external reads by version.
+    ``starts``, ``readers``: reads by version, those that make edges.
     """
 
     micro: Micro
@@ -50,8 +50,11 @@ class Registers(NamedTuple):
     readers: Int32
 
 
-def registers(micro: Micro, initial: Any = None) -> Registers:
-    """All versions of all keys; ``initial``: the value of a key that nobody wrote."""
+def registers(micro: Micro, initial: Any = None, *, contradictions: bool = False) -> Registers:
+    """All versions of all keys; ``initial``: the value of a key that nobody wrote.
+
+    ``contradictions``: a read that contradicts its own transaction makes edges like any other.
+    """
     m, keys = len(micro.f), micro.keys
     txn, f, key = view(micro.txn), view(micro.f), view(micro.key)
     known, aborted = micro.known.astype(np.uint8), (micro.outcome == FAIL).astype(np.uint8)
@@ -102,7 +105,10 @@ def registers(micro: Micro, initial: Any = None) -> Registers:
     ordered = clear & (writer >= 0)
     ordered &= (later[writer] == 0) & (committed[micro.txn[writer]] == 1) if m else False
     ordered[:keys] = clear[:keys]
-    external = np.flatnonzero(role == EXTERNAL)
+    seeing = role == EXTERNAL
+    if contradictions:
+        seeing |= (role == CONTRADICTS) & (version >= keys)
+    external = np.flatnonzero(seeing)
     external = external[clear[version[external]]].astype(np.int32)
     by_version = external[np.argsort(version[external], kind="stable")]
     starts = np.searchsorted(version[by_version], np.arange(count + 1)).astype(np.int64)

@@ -46,7 +46,7 @@ class RwRegister:
         forbidden = FORBIDDEN[model]
         used = sources(options, forbidden)
         micro = extract(columnar(record.history), "w")
-        found = registers(micro, options.get("initial"))
+        found = registers(micro, options.get("initial"), contradictions="internal" not in forbidden)
         pairs = order(found, used)
         src, dst, cls, nodes = edges(found, pairs)
         graph = build(micro, src, dst, cls, nodes, process="G0-process" in forbidden)

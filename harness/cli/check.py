@@ -19,6 +19,7 @@ from checkers.kernels import COMPILED
 from checkers.memory import peak_mb
 from checkers.record import Record
 from checkers.result import Result, merge
+from harness.cli import telling
 from harness.cli.common import say, say_results
 from harness.cli.histories import FORMATS, load
 from harness.errors import VERDICT_CODES, UsageError, nearest
@@ -46,27 +47,6 @@ TRACED = frozenset({"raft-invariants", "state-divergence", "agreement", "electio
 """those that look at a trace"""
 
 TRACE_FILE = "trace.jsonl"
-
-# what clients do -> the workload it is, the most telling first
-TELLING = (
-    ("send", "kafka"),
-    ("transfer", "bank"),
-    ("insert", "adya-g2"),
-    ("txn", "txn-list-append"),
-    ("broadcast", "broadcast"),
-    ("add", "g-set"),
-    ("generate", "unique-ids"),
-    ("echo", "echo"),
-    ("cas", "register"),
-    ("write", "register"),
-    ("read", "register"),
-)
-
-# what transactions do besides reading -> the workload it is
-WRITING = {"append": "txn-list-append", "w": "txn-rw-register"}
-
-# what clients do -> the sequential model it is, where no workload has such clients
-MODELLED = (("acquire", "mutex"), ("append", "append-kv"), ("put", "append-kv"))
 
 
 def register(app: typer.Typer) -> None:
@@ -112,13 +92,16 @@ def check(
     for flag, value in (("--budget-s", budget_s), ("--budget-mb", budget_mb)):
         if value is not None and not value > 0:
             raise UsageError(f"check: {flag}: expected more than 0, got {value:g}")
+    model, workload = named(model, workload)
     if model is not None:
         checker_of_model(model, "")
     path, ops = load(history, format)
     loaded = time.perf_counter()
     if model is None and workload is None and not (history / RUN_FILE).is_file():
-        model = model_of(ops)
-    by_model = None if model is None else checker_of_model(model, writes(ops))
+        model = telling.model_of(ops)
+    if model == "kv" and telling.absent_is_text(ops):
+        model = "append-kv"
+    by_model = None if model is None else checker_of_model(model, telling.writes(ops))
     if trace is None and history.is_dir() and (history / TRACE_FILE).is_file():
         trace = history / TRACE_FILE
     names = (
@@ -157,33 +140,13 @@ def check(
     return VERDICT_CODES[verdict]
 
 
-def functions(ops: History) -> set[str]:
-    """What clients do."""
-    return {ops.fs[code] for code in np.flatnonzero(np.bincount(ops.f[ops.process != NEMESIS])).tolist()}
-
-
-def model_of(ops: History) -> str | None:
-    """The model that the clients' functions tell of, where it is known."""
-    from checkers.models import MODELS  # noqa: PLC0415
-
-    seen = functions(ops)
-    return next((model for f, model in MODELLED if f in seen and model in MODELS), None)
-
-
 def workload_of(history: Path, path: Path, ops: History) -> str:
     """What clients did: as the run's own file says, else by the functions in the history."""
     if history.is_dir() and (history / RUN_FILE).is_file():
         from harness.replay import load_spec  # noqa: PLC0415 (a history alone needs no run)
 
         return load_spec(history)[0].workload
-    seen = functions(ops)
-    for f, workload in TELLING:
-        if f in seen:
-            return WRITING.get(writes(ops), workload) if f == "txn" else workload
-    what = ", ".join(sorted(seen)[:8]) or "nothing"
-    raise UsageError(
-        f"{path}: cannot tell the workload from its functions ({what}); give --workload or --model"
-    )
+    return telling.workload_of(path, ops)
 
 
 def options_of(history: Path, given: Sequence[str]) -> dict[str, Any]:
@@ -205,6 +168,29 @@ def options_of(history: Path, given: Sequence[str]) -> dict[str, Any]:
     if not isinstance(nodes, list | tuple) or not all(isinstance(node, str) for node in nodes):
         raise UsageError(f"check: --option: expected nodes to be a list of names, got {nodes!r}")
     return found
+
+
+def named(model: str | None, workload: str | None) -> tuple[str | None, str | None]:
+    """The model and the workload by the names they have here; UsageError if one has no such name.
+
+    A model that is none, but a checker or a workload, as elle-cli and Knossos call some of them, is that.
+    """
+    from checkers.models import MODELS, own  # noqa: PLC0415
+    from checkers.txn.models import ALIASES, FORBIDDEN  # noqa: PLC0415
+
+    for flag, name in (("--model", model), ("--workload", workload)):
+        if name in telling.INSTEAD:
+            raise UsageError(f"check: {flag}: there is no {name!r} here; {telling.INSTEAD[name]}")
+    if workload is not None:
+        return model, telling.OTHERS.get(workload, workload)
+    if model is None or own.is_in_file(model) or model in MODELS or model in FORBIDDEN or model in ALIASES:
+        return model, workload
+    from workloads import registry as workloads  # noqa: PLC0415
+
+    name = telling.OTHERS.get(model, model)
+    if name in workloads.names() or (name in registry.names() and name not in MEASURES):
+        return None, name
+    return model, workload
 
 
 def checkers_of(workload: str, ops: History, *, traced: bool = False) -> tuple[str, ...]:
@@ -247,14 +233,12 @@ def checker_of_model(name: str, write: str) -> str:
     return "rw-register" if write == "w" else "list-append"
 
 
-def writes(ops: History) -> str:
-    """What the first micro-operation of a transaction does that does not read; empty if there is none."""
-    for at in np.flatnonzero((ops.f == ops.code_of("txn")) & (ops.type == INVOKE)).tolist():
-        value = ops[at].value
-        for micro in value if isinstance(value, list) else ():
-            if isinstance(micro, list) and micro and micro[0] != "r":
-                return str(micro[0])
-    return ""
+def ruled_out(results: Sequence[Result]) -> dict[str, list[str]]:
+    """Elle's ``not`` and ``also-not``: the weakest consistency models that are ruled out, and those above them."""
+    found = [r.coverage for r in results if "not" in r.coverage]
+    return {
+        name: list(dict.fromkeys(m for c in found for m in c[name])) for name in ("not", "also_not") if found
+    }
 
 
 def as_json(results: Sequence[Result], operations: int, times: dict[str, float]) -> str:
@@ -270,6 +254,7 @@ def as_json(results: Sequence[Result], operations: int, times: dict[str, float])
         "checker": "+".join(r.checker for r in results),
         "operations": operations,
         "anomalies": anomalies,
+        **ruled_out(results),
         "why": "; ".join(r.why for r in results if r.why and (valid is True or r.verdict != "valid")),
         **{name: round(seconds, 6) for name, seconds in times.items()},
         "peak_mb": peak_mb(),

@@ -405,3 +405,20 @@ def test_histories_of_elle(name: str, found: list[str]) -> None:
     result = ListAppend().check(Record(edn.read(path)))
     assert result.verdict == "invalid"
     assert types(result) == found
+
+
+def test_a_read_that_contradicts_its_transaction_is_still_a_read() -> None:
+    """Of models that do not forbid the contradiction itself it may break others."""
+    aborted = history("0 invoke ax1", "0 fail ax1", "1 T ax2 ax3 rx[1 2]")
+    weak = aborted.judge(ListAppend(), model="read-committed")
+    assert weak.verdict == "invalid"
+    assert types(weak) == ["dirty-update"]
+    assert aborted.judge(ListAppend(), model="read-uncommitted").verdict == "valid"
+    twice = history("0 T ax1", "1 T rx[1] rx[1 1]")
+    assert types(twice.judge(ListAppend(), model="read-uncommitted")) == ["duplicate-elements"]
+    around = concurrent("ry[] ry[1] ax1", "rx[1] ay1")
+    assert types(around.judge(ListAppend(), model="read-committed")) == ["G1c"]
+    skewed = concurrent("rx[] rx[1]", "ax1")
+    assert types(skewed.judge(ListAppend(), model="repeatable-read")) == ["G-single"]
+    assert skewed.judge(ListAppend(), model="read-committed").verdict == "valid"
+    assert types(skewed.judge(ListAppend(), model="serializable")) == ["internal"]

@@ -186,3 +186,10 @@ def test_only_what_the_model_forbids_is_reported() -> None:
             assert forbidden.issuperset(types(result))
             if result.verdict == "invalid":
                 assert model in (*result.coverage["not"], *result.coverage["also_not"])
+
+
+def test_a_read_that_contradicts_its_transaction_is_still_a_read() -> None:
+    h = history("0 invoke ry_ ry1 wx1", "1 invoke rx1 wy1", "0 ok ry_ ry1 wx1", "1 ok rx1 wy1")
+    assert types(h.judge(RwRegister(), model="read-committed")) == ["G1c"]
+    assert h.judge(RwRegister(), model="read-uncommitted").verdict == "valid"
+    assert types(h.judge(RwRegister(), model="read-atomic"))[0] == "internal"

@@ -117,7 +117,7 @@ MODELS = (
 def explained(ops: list[Op], model: str) -> set[str]:
     """What the twin finds that the model forbids."""
     forbidden = FORBIDDEN[model]
-    twin = Lists(ops)
+    twin = Lists(ops, contradictions="internal" not in forbidden)
     found = (twin.found & forbidden) | told(twin.txns, twin.edges, forbidden)
     if "dirty-update" not in forbidden:
         found -= {"G1a"}

@@ -45,9 +45,13 @@ def transactions(ops: list[Any]) -> list[Txn]:
 
 
 class Lists:
-    """What is wrong with a history of appends and reads, by type."""
+    """What is wrong with a history of appends and reads, by type.
 
-    def __init__(self, ops: list[Any]) -> None:
+    ``contradictions``: whether reads that contradict their own transaction make edges.
+    """
+
+    def __init__(self, ops: list[Any], *, contradictions: bool = False) -> None:
+        self.contradictions = contradictions
         self.txns = transactions(ops)
         self.found: set[str] = set()
         self.writer: dict[tuple[Any, Any], int] = {}
@@ -86,17 +90,22 @@ class Lists:
                     self.found.add("future-read")
                 mine.append(value)
             elif key in base:
+                self.views.append((key, value))
                 if value != base[key] + mine:
-                    self.found.add("internal")
-                else:
-                    self.views.append((key, value))
+                    self._contradicts(n, key, value)
             elif value[len(value) - len(mine) :] != mine or len(value) < len(mine):
-                self.found.add("internal")
+                self.views.append((key, value))
+                self._contradicts(n, key, value)
             else:
                 base[key] = value[: len(value) - len(mine)]
                 placed[key] = len(self.reads)
                 self.reads.append((n, key, value, base[key], False))
                 self.views.append((key, value))
+
+    def _contradicts(self, n: int, key: Any, value: list[Any]) -> None:
+        self.found.add("internal")
+        if self.contradictions:
+            self.reads.append((n, key, value, value, False))
 
     def _good(self, key: Any, value: list[Any]) -> bool:
         return value == self.longest[key][: len(value)]
@@ -123,7 +132,8 @@ class Lists:
         for key, value in self.longest.items():
             outcomes = [self._outcome(key, e) for e in value]
             alive = [n for n, e in enumerate(value) if self._alive(key, e) and e not in value[:n]]
-            if any(o == "fail" and not any(n > at for n in alive) for at, o in enumerate(outcomes)):
+            fresh = [at for at, e in enumerate(value) if e not in value[:at]]
+            if any(outcomes[at] == "fail" and not any(n > at for n in alive) for at in fresh):
                 self.found.add("G1a")
             if any(a == "fail" and at + 1 in alive for at, a in enumerate(outcomes)):
                 self.found.add("dirty-update")

@@ -234,3 +234,17 @@ def test_what_elle_looks_for_is_a_keyword() -> None:
     text = written(transactions(), "edn").decode()
     assert ":f :txn, :value [[:append 1 1] [:r 2 nil]]" in text
     assert ":process :nemesis" in written(register(keys=False), "edn").decode()
+
+
+def test_pairs_are_values_where_no_answer_has_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    path.write_text(
+        "{:type :invoke, :f :add, :value [0 5], :process 0}{:type :ok, :f :add, :value [0 5], :process 0}"
+        "{:type :invoke, :f :read, :value [0 nil], :process 0}{:type :ok, :f :read, :value [5 6 7], :process 0}"
+    )
+    assert [(op.key, op.value) for op in formats.read(path)] == [
+        (None, [0, 5]),
+        (None, [0, 5]),
+        (None, [0, None]),
+        (None, [5, 6, 7]),
+    ]

@@ -14,7 +14,8 @@ from checkers.columns import History
 from checkers.history import MalformedHistoryError
 from checkers.record import Record
 from checkers.result import merge
-from harness.cli.check import checker_of_model, checkers_of, model_of, workload_of, writes
+from harness.cli.check import checker_of_model, checkers_of, workload_of
+from harness.cli.telling import model_of, writes
 from harness.errors import UsageError
 from tests.checkers.formats.samples import Mutator, samples
 
