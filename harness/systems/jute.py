@@ -10,7 +10,6 @@ import asyncio
 import struct
 from contextlib import suppress
 from enum import IntEnum
-from typing import NamedTuple
 
 from harness.systems.port import UNAVAILABLE, RefusedError
 
@@ -18,15 +17,8 @@ CONNECT_S = 2.0
 CREATE, GET, SET, SYNC = 1, 4, 5, 9
 CLOSE = -11
 PERMISSIONS_ALL = 31
-STAT = ">qqqqi"
-"""how a node's Stat begins: czxid, mzxid, ctime, mtime, version"""
-
-
-class Stat(NamedTuple):
-    """``changed_ms``: when it was written, by the wall clock of the leader."""
-
-    changed_ms: int
-    version: int
+VERSION_AT = 32
+"""in a node's Stat: czxid, mzxid, ctime, mtime come before its version"""
 
 
 class Code(IntEnum):
@@ -80,13 +72,13 @@ class Session:
             raise RefusedError(UNAVAILABLE, f"{host}:{port} grants no session")
         return made
 
-    async def get(self, path: str) -> tuple[bytes, Stat]:
-        """Data of a node, and when it got them."""
+    async def get(self, path: str) -> tuple[bytes, int]:
+        """Data and version of a node."""
         reply = await self._call(GET, text(path) + b"\0")
         (size,) = struct.unpack_from(">i", reply)
         data = reply[4 : 4 + max(size, 0)]
-        *_, changed_ms, version = struct.unpack_from(STAT, reply, 4 + len(data))
-        return data, Stat(changed_ms, version)
+        (version,) = struct.unpack_from(">i", reply, 4 + len(data) + VERSION_AT)
+        return data, version
 
     async def set(self, path: str, data: bytes, version: int) -> None:
         """``version``: the node must have it; -1: any will do."""

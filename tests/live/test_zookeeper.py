@@ -9,16 +9,10 @@ import pytest
 
 from harness.errors import UsageError
 from harness.live import machines
-from harness.live.cluster import LiveCluster
-from harness.live.faults import faketime
 from harness.run import check_spec
 from harness.spec import RunSpec
-from harness.systems.jute import Session, ZooError
 from harness.systems.zookeeper import JARS
-from tests.live.clusters import live
 from tests.live.test_foreign import bit, needs, run
-
-HOUR_NS = 3600 * 10**9
 
 
 def needs_zookeeper() -> None:
@@ -47,37 +41,6 @@ def test_stale_reads_of_zookeeper_are_caught(tmp_path: Path) -> None:
         options={"config": {"reads": "local"}},
     )
     assert outcome.verdict == "invalid"
-
-
-def test_the_clock_of_the_leader_is_what_its_writes_show(tmp_path: Path) -> None:
-    needs_zookeeper()
-    if faketime.library() is None:
-        pytest.skip("libfaketime is not installed")
-
-    async def main(cluster: LiveCluster) -> None:
-        async def written_ms() -> int:
-            session = await Session.open(*door, 10_000)
-            try:
-                try:
-                    await session.create("/clock", b"")
-                except ZooError:
-                    await session.set("/clock", b"", -1)
-                return (await session.get("/clock"))[1].changed_ms
-            finally:
-                session.close()
-
-        leader = cluster.leader()
-        assert leader is not None
-        member: Any = cluster._seats[leader].member
-        door = member._place.door(2181)
-        before = await written_ms()
-        await cluster.set_clock(leader, HOUR_NS, 0)
-        assert await written_ms() - before > HOUR_NS // 2_000_000
-        assert abs((await cluster.observe())[leader].clock_offset_ns - HOUR_NS) < 10**9
-        await cluster.set_clock(leader, 0, 0)
-        assert await written_ms() - before < HOUR_NS // 2_000_000
-
-    live(main, tmp_path / "run", system="zookeeper", nemesis=["clock"])
 
 
 @pytest.mark.parametrize(
