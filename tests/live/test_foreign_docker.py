@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ from harness.live import engine
 from harness.run import check_spec
 from harness.spec import RunSpec
 from tests.live.engines import held_engine
-from tests.live.test_foreign import bit, heredocs, needs, result, run
+from tests.live.test_foreign import ROOT, bit, heredocs, needs, result, run
 
 IMAGE = "splitbrain-test-kvd"
 
@@ -25,8 +29,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield found
 
 
-def ours(client: Any) -> list[str]:
-    mark = {"label": f"{engine.LABEL}={engine.owner()}"}
+def ours(client: Any, owner: str = "") -> list[str]:
+    """Containers and networks of a harness, this one if no other is named."""
+    mark = {"label": f"{engine.LABEL}={owner or engine.owner()}"}
     found = [c.name for c in client.containers.list(all=True, filters=mark, ignore_removed=True)]
     return found + [n.name for n in client.networks.list(filters=mark)]
 
@@ -82,6 +87,38 @@ def test_memory_that_a_kill_takes_is_missed(tmp_path: Path, brought: str) -> Non
     )
     assert result(outcome, "linearizability").verdict == "invalid"
     assert bit(outcome) == {"kill"}
+
+
+HARNESS = """
+import asyncio, sys
+from pathlib import Path
+from harness.live import run
+from harness.live.engine import owner
+from harness.spec import RunSpec
+from harness.streams import Streams
+
+async def main(cluster):
+    await cluster.start_all()
+    await cluster.cut([("n0", "n1"), ("n1", "n0")])
+    print(owner(), flush=True)
+    await asyncio.sleep(600)
+
+run(main, RunSpec(env="docker", system=sys.argv[2], nodes=2), Path(sys.argv[1]), Streams(1))
+"""
+
+
+def test_a_sweep_removes_what_a_killed_harness_left(tmp_path: Path, client: Any, brought: str) -> None:
+    needs()
+    command = [sys.executable, "-c", HARNESS, str(tmp_path / "run"), brought]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as harness:
+        assert harness.stdout is not None
+        who = harness.stdout.readline().strip()
+        assert len(ours(client, who)) == 5  # a pod and a container for each member, and their network
+        harness.send_signal(signal.SIGKILL)
+        harness.wait()
+    engine.sweep(client)
+    assert ours(client, who) == []
 
 
 def test_what_containers_cannot_do_is_said_in_one_line(client: Any, tmp_path: Path) -> None:
