@@ -23,8 +23,11 @@ from harness.systems.port import Adapter
 NAME = "splitbrain-system"
 RELEASE = Path("/etc/os-release")
 STATUS = "/var/lib/dpkg/status"
-QUIET = "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d"
-"""packages shall not start services while they are installed"""
+QUIET = (
+    "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d && "
+    "mkdir -p /usr/share/man/man1"
+)
+"""packages shall not start services while they are installed; Java's link their manuals, which the base left out"""
 FETCHED = (
     "COPY debs/ /debs/\nRUN {quiet} && DEBIAN_FRONTEND=noninteractive dpkg -i /debs/*.deb && rm -rf /debs"
 )
@@ -64,7 +67,7 @@ def present(client: Any, image: str, hint: str) -> str:
 
 def _digest(base: str, packages: tuple[str, ...], files: Mapping[str, Path]) -> str:
     made = blake2b(digest_size=6)
-    for part in (base, *packages):
+    for part in (base, QUIET, FETCHED, INSIDE, *packages):
         made.update(part.encode() + b"\0")
     for target, source in sorted(files.items()):
         for path in [source] if source.is_file() else sorted(source.rglob("*.py")):
@@ -91,9 +94,7 @@ def _build(client: Any, base: str, tag: str, adapter: Adapter, files: Mapping[st
             (context / "Dockerfile").write_text("\n".join(lines) + "\n")
             client.images.build(path=name, tag=tag, rm=True, forcerm=True)
         except docker.errors.BuildError as e:
-            said = [line.get("stream", "").strip() for line in e.build_log]
-            last = next((words for words in reversed(said) if words), "")
-            raise UsageError(f"docker: the image of {adapter.name} cannot be built: {last[:200]}") from e
+            raise UsageError(f"docker: the image of {adapter.name} cannot be built: {_reason(e)}") from e
         except (*TROUBLE, OSError, subprocess.CalledProcessError) as e:
             raise UsageError(f"docker: the image of {adapter.name} cannot be built: {one_line(e)}") from e
 
@@ -132,6 +133,12 @@ def _fetched(client: Any, base: str, packages: tuple[str, ...], context: Path) -
         deb.replace(context / "debs" / deb.name)
     shutil.rmtree(cache)
     return any((context / "debs").iterdir())
+
+
+def _reason(error: docker.errors.BuildError) -> str:
+    """The first line of the build that speaks of an error, or else what the engine says."""
+    said = [line for step in error.build_log for line in step.get("stream", "").splitlines()]
+    return one_line(next((line for line in said if "error" in line.lower()), error.msg))[:200]
 
 
 def _codename(release: str) -> str:
