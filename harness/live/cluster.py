@@ -67,6 +67,8 @@ class LiveCluster:
         self.own = is_own(spec)
         self.traced = self.own
         """each incarnation writes a trace"""
+        self.means: dict[str, str] = {}
+        """by what a fault of links is done, where there is a choice: for the record"""
         self.world: list[Event] = []
         self.folders = {name: folder.absolute() / "nodes" / name for name in self.nodes}
         try:
@@ -153,6 +155,7 @@ class LiveCluster:
             "delivered": sum(c.delivered for c in counts.values()),
             "refused": sum(c.refused for c in counts.values()),
             "garbage": {name: seat.garbage for name, seat in self._seats.items() if seat.garbage},
+            **({"means": self.means} if self.means else {}),
             "incarnations": {name: seat.incarnation for name, seat in self._seats.items()},
         }
 

@@ -26,6 +26,9 @@ PEER, CLIENT, METRICS = 7100, 7200, 7300
 GATE = "gate"
 WAITING = ["sh", "-c", 'read -r go </node/gate && exec "$0" "$@"', "python3", "-m", "nodes"]
 """the entry point of a container whose node waits for its gate"""
+NO_LIMIT = 1 << 50
+LEAST = 6 << 20
+"""bytes: the engine takes no limit below"""
 LISTEN_S = 30.0
 POLL_S = 0.01
 SIGNALLED = 128
@@ -164,9 +167,12 @@ class ContainerMember(LocalData):
         return self.container is not None and bool(self.container.attrs["State"]["Paused"])
 
     async def limit_memory(self, headroom_kb: int | None) -> None:
-        raise RemoteError(
-            f"{self.name}: a container's memory is not limited while it runs ({headroom_kb} KB)"
-        )
+        if self.up and self.container is not None:
+            try:
+                await asyncio.to_thread(limit_memory, self.container, headroom_kb)
+            except TROUBLE as e:
+                if self.up:  # it may be dying of a limit already
+                    raise RemoteError(f"{self.name}: {one_line(e)}") from e
 
     def last_words(self) -> str:
         return last_reason(self.folder / "stderr.log")
@@ -201,6 +207,20 @@ class ContainerMember(LocalData):
     def _collect(self) -> None:
         with (self.folder / "stderr.log").open("ab") as log:
             log.write(self.container.logs())
+
+
+def limit_memory(container: Any, headroom_kb: int | None) -> None:
+    """By the container's control group: so much more than it holds now, and no swap; None: no limit. Blocking.
+
+    What it holds is without its files in the page cache, which the kernel can take back. Raises the engine's errors.
+    """
+    limit = NO_LIMIT
+    if headroom_kb is not None:
+        told = container.client.api.stats(container.id, stream=False, one_shot=True)["memory_stats"]
+        counted = told.get("stats", {})
+        cached = counted.get("total_cache", counted.get("file", 0))
+        limit = max(told.get("usage", 0) - cached + (headroom_kb << 10), LEAST)
+    container.update(mem_limit=limit, memswap_limit=limit)
 
 
 async def healthy(host: str, port: int) -> bool:

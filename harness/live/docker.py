@@ -1,13 +1,16 @@
-"""Nodes as containers on a private network, spoken to through ports that the engine publishes on 127.0.0.1.
+"""Nodes as containers on a private network, spoken to through ports that the engine publishes.
 
 Two ways to stand between the nodes, of which a run uses one (``options.links``):
 
 | | ``inside`` | ``gateway`` |
 |---|---|---|
-| needs | root, the engine's processes on this machine | the engine's host can be dialled from containers |
-| a node dials | its peers; or, for link faults, proxies on its own loopback | proxies on this machine, always |
+| needs | root, the engine's processes here; or iptables in the image | containers can dial this machine |
+| a node dials | its peers; or, for proxies, its own loopback | proxies on this machine, always |
 | partitions | packet filters in the nodes' networks | proxies |
-| link faults | proxies whose sockets are in the nodes' networks | proxies |
+| link faults | netem there, or proxies whose sockets are there | proxies |
+
+An engine that is spoken to over TCP has to see the folder of the run and run on the same kernel, which is tried out
+(``harness/live/far.py``). The nodes' networks are then entered by commands that it runs in the containers, as root.
 
 What is made here carries labels (harness/live/engine.py), and is removed when the run ends, or after a harness that
 was killed by whoever sweeps next.
@@ -25,16 +28,19 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.live import engine
+from harness.live import engine, far
 from harness.live.container import CLIENT, METRICS, PEER, WAITING, ContainerMember
 from harness.live.engine import TROUBLE, Engine, one_line
 from harness.live.faults.firewall import Firewall
+from harness.live.faults.netem import Netem
+from harness.live.faults.netem import trouble as netem_trouble
 from harness.live.image import BASE, ensure
 from harness.live.inside import InsideProxies
 from harness.live.member import Member, OnExit, OnLine
 from harness.live.process import own_arguments
 from harness.live.proxy import HOST, LinkProxies
-from harness.live.remote.container import namespaces
+from harness.live.remote.container import ContainerRemote, namespaces
+from harness.live.remote.local import LocalRemote
 from harness.live.remote.port import Remote, RemoteError
 from harness.live.tcp import peers
 from harness.spec import RunSpec
@@ -55,10 +61,7 @@ def check(spec: RunSpec) -> None:
     way = spec.options.get("links", WAYS[0])
     if way not in WAYS:
         raise UsageError(f"options.links: expected {' or '.join(WAYS)}, got {way!r}")
-    if engine.remote_engine():
-        raise UsageError(
-            "docker: the engine is on another machine, which does not see the folders of the run"
-        )
+    far.refuse_ssh(engine.where()[0])
     Engine().close()
 
 
@@ -69,6 +72,9 @@ class Containers:
         self.address = host.address
         self.proxies: LinkProxies | None = None
         self.firewall: Firewall | None = None
+        self.netem: Netem | None = None
+        self.means: dict[str, str] = {}
+        """which fault is done by what, for the record"""
         self._spec = spec
         self._host = host
         self._image = image
@@ -87,13 +93,36 @@ class Containers:
         made = await asyncio.to_thread(engine.make_network, self._host.client, name, self._marks)
         self._network, prefix = made
         self._addresses = {n: f"{prefix}.{FIRST_ADDRESS + i}" for i, n in enumerate(self._names)}
-        if self._spec.options.get("links", WAYS[0] if os.geteuid() == 0 else WAYS[1]) == "gateway":
-            self.proxies = await reachable(self._names, self._streams, f"{prefix}.1")
+        way = self._spec.options.get("links") or await asyncio.to_thread(self._way, between=between)
+        if way == "gateway":
+            self.proxies = await reachable(
+                self._names, self._streams, f"{prefix}.1", elsewhere=not self._host.here
+            )
+            self.means = {"partition": "proxies", "link": "proxies"}
             return
         self.firewall = Firewall(self._remotes, self._addresses, PEER)
-        if between:
+        self.means = {"partition": "packet filter"}
+        if not between:
+            return
+        by_kernel = self._host.here and not self._spec.options.get("latency")
+        why_not = await asyncio.to_thread(netem_trouble, LocalRemote("netem")) if by_kernel else "not asked"
+        if not why_not:
+            self.netem = Netem(self._remotes, self._addresses, PEER)
+            self.means["link"] = "netem"
+        elif self._host.here:
             self.proxies = InsideProxies(self._names, self._streams)
             await self.proxies.open()
+            self.means["link"] = "proxies"
+        else:
+            raise UsageError(
+                "options.links: link faults in an engine's containers over TCP need links: gateway"
+            )
+
+    def _way(self, *, between: bool) -> str:
+        """How to stand between the nodes where nobody says; blocking."""
+        if self._host.here:
+            return WAYS[0] if os.geteuid() == 0 else WAYS[1]
+        return WAYS[0] if not between and far.has_iptables(self._host, self._image) else WAYS[1]
 
     def close(self) -> None:
         """Let go of everything; blocking."""
@@ -133,7 +162,7 @@ class Containers:
             labels={**self._marks, engine.NODE: name},
             network=self._network.name,
             networking_config={self._network.name: at},
-            ports={f"{port}/tcp": (HOST, None) for port in published},
+            ports={f"{port}/tcp": self._host.publish for port in published},
             extra_hosts={GATEWAY_NAME: "host-gateway"} if self.firewall is None else {},
             volumes={str(folder): {"bind": "/node", "mode": "rw"}},
             user=f"{os.getuid()}:{os.getgid()}",
@@ -152,21 +181,31 @@ class Containers:
             port = container.attrs["NetworkSettings"]["Ports"][f"{PEER}/tcp"][0]["HostPort"]
             self.proxies.listens(name, (self.address, int(port)))
             return
-        remote = namespaces(name, container)
-        if remote is None:
-            raise RemoteError(
-                "its process is not to be seen on this machine, and links: inside needs it; "
-                "try --option links=gateway"
-            )
-        self._remotes[name] = remote
+        self._remotes[name] = self._remote(name, container)
         await self.firewall.rebuilt(name)
+        if self.netem is not None:
+            await self.netem.rebuilt(name)
         if isinstance(self.proxies, InsideProxies):
             await self.proxies.enter(name, int(container.attrs["State"]["Pid"]))
             self.proxies.listens(name, (self._addresses[name], PEER))
 
+    def _remote(self, name: str, container: Any) -> Remote:
+        """How to act in the container's network. Raises RemoteError."""
+        if not self._host.here:
+            return ContainerRemote(name, container, user="root", privileged=True)
+        entered = namespaces(name, container)
+        if entered is None:
+            raise RemoteError(
+                "its process is not to be seen on this machine, and links: inside needs it; "
+                "try --option links=gateway"
+            )
+        return entered
+
     def disconnect(self, name: str) -> None:
         if self.firewall is not None:
             self.firewall.gone(name)
+        if self.netem is not None:
+            self.netem.gone(name)
         if self.proxies is not None:
             self.proxies.gone(name)
         if isinstance(self.proxies, InsideProxies):
@@ -177,15 +216,22 @@ class Containers:
             asyncio.get_running_loop().run_in_executor(None, remote.close)
 
 
-async def reachable(names: tuple[str, ...], streams: Streams, gateway: str) -> LinkProxies:
+async def reachable(
+    names: tuple[str, ...], streams: Streams, gateway: str, *, elsewhere: bool = False
+) -> LinkProxies:
     """Proxies that containers can dial: at their network's gateway where that is an address of this machine, else
-    (Docker Desktop) on the loopback, which containers know by a name.
+    (Docker Desktop) on the loopback, which containers know by a name. Raises UsageError for an engine that is far.
     """
     proxies = LinkProxies(names, streams, gateway, gateway)
     try:
         await proxies.open()
-    except OSError:
+    except OSError as e:
         proxies.close()
+        if elsewhere:
+            raise UsageError(
+                "docker: the engine's containers cannot dial proxies on this machine; partitions alone need an image "
+                "with iptables (options.base_image)"
+            ) from e
         proxies = LinkProxies(names, streams, HOST, GATEWAY_NAME)
         await proxies.open()
     return proxies
@@ -205,6 +251,7 @@ async def opened(
             await asyncio.to_thread(engine.sweep, host.client)
             base = str(spec.options.get("base_image", BASE))
             image = await asyncio.to_thread(ensure, host.client, base)
+            await asyncio.to_thread(far.check, host, image)
             place = Containers(spec, folder, streams, host, image)
             await place.open(between=between)
         except TROUBLE as e:

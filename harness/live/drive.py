@@ -56,10 +56,10 @@ def capabilities(spec: RunSpec) -> frozenset[str]:
 
         return of_hosts(spec)
     faults = {"partition", "link", "kill", "pause"}
-    if spec.env == "process":
+    if spec.env in ("process", "docker"):
         faults.add("resource")
-        if faketime.planned(spec):
-            faults.add("clock")
+    if spec.env == "process" and faketime.planned(spec):
+        faults.add("clock")
     return frozenset(faults | {"clock", "power-loss", "disk"} if spec.bin is None else faults)
 
 
@@ -167,8 +167,17 @@ async def open_cluster(
 
         async with opened(spec, folder, streams, between=links_are_shaped(spec, folder)) as place:
             cluster = LiveCluster(
-                spec, folder, streams, capabilities(spec), place.member, hear, place.proxies, place.firewall
+                spec,
+                folder,
+                streams,
+                capabilities(spec),
+                place.member,
+                hear,
+                place.proxies,
+                place.firewall,
+                place.netem,
             )
+            cluster.means = place.means
             async with _closing(cluster):
                 yield cluster
         return

@@ -48,7 +48,8 @@ class Swept(NamedTuple):
 class Engine:
     """A connection. ``here``: it runs on this machine, or shares its files and ports with it as Docker Desktop does.
 
-    ``address``: where ports that it publishes are reached. Raises UsageError, one line, where there is none.
+    ``address``: where ports that it publishes are reached; ``publish``: where it is told to publish them. Raises
+    UsageError, one line, where there is none.
     """
 
     def __init__(self) -> None:
@@ -59,8 +60,11 @@ class Engine:
         except TROUBLE as e:
             place = url or os.environ.get("DOCKER_HOST") or "its usual place"
             raise UsageError(f"docker: no engine answers at {place}: {one_line(e)}") from e
+        self.url = url
         self.here = is_here(url)
         self.address = HERE if self.here else urlsplit(str(url)).hostname or HERE
+        # on the loopback of a machine that is this one; else at whatever address the engine's machine is called by
+        self.publish = (HERE, None) if self.address in (HERE, "localhost") else (None, None)
 
     def close(self) -> None:
         self.client.close()
@@ -92,12 +96,6 @@ def _tls_of_environment() -> Any:
 
 def is_here(url: str | None) -> bool:
     return url is None or urlsplit(url).scheme in ("unix", "npipe", "http+unix")
-
-
-def remote_engine() -> bool:
-    """The engine is on another machine: its address says so, no question asked."""
-    host = os.environ.get("DOCKER_HOST")
-    return not is_here(host or where()[0])
 
 
 def owner() -> str:

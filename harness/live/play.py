@@ -182,9 +182,7 @@ class DockerPlay:
                 labels={**marks, NODE: name},
                 network=network.name,
                 networking_config={network.name: self._client.api.create_endpoint_config(aliases=[name])},
-                ports={
-                    f"{port}/tcp": (HERE if self._engine.here else None, None) for port in (CLIENT, METRICS)
-                },
+                ports={f"{port}/tcp": self._engine.publish for port in (CLIENT, METRICS)},
                 environment={
                     "SPLITBRAIN_KEY": secret,
                     "SPLITBRAIN_NODE": name,

@@ -1,10 +1,10 @@
-"""Five containers of Raft under every fault: valid, and each fault bites; what goes wrong is one line."""
+"""Containers of Raft: who stands between them, what cuts do there; what goes wrong is one line."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,13 @@ from harness.live.cluster import LiveCluster
 from harness.live.engine import LABEL, owner, sweep
 from harness.live.image import BASE, DOCKERFILE
 from harness.live.trace import merged
-from harness.run import Outcome, execute
 from harness.spec import RunSpec
 from harness.streams import Streams
-from nemeses.fault import Fault
 from nemeses.schedule import Schedule
 from tests.live.clusters import Client, until
 from tests.live.engines import held_engine
-from tests.live.test_tcp import SHAPES, bites, counters, fault
+from tests.live.played import RULES, bites, fault, link_faults, valid
+from tests.live.test_tcp import counters
 
 OWN = f"{LABEL}={owner()}"
 
@@ -44,85 +43,6 @@ def nothing_left(engine: Any) -> bool:
     return not labelled(engine) and not engine.networks.list(filters={"label": OWN})
 
 
-def execute_on(env: str, folder: Path, faults: Iterable[Fault], **fields: Any) -> Outcome:
-    spec = {"nodes": 5, "time_limit": 5, "quiet": 1, "rate": 80, "seed": 11, **fields}
-    schedule = Schedule(faults=sorted(faults, key=lambda f: f.start_ms))
-    return execute(RunSpec(env=env, **spec), folder, schedule=schedule, report=False)  # type: ignore[arg-type]
-
-
-def contained(folder: Path, faults: Iterable[Fault], **fields: Any) -> Outcome:
-    outcome = execute_on("docker", folder, faults, **fields)
-    assert outcome.verdict == "valid", [(r.checker, r.why, r.anomalies) for r in outcome.results]
-    return outcome
-
-
-RULES: dict[str, dict[str, int]] = {
-    "delay": {"delay_us": 20_000, "jitter_us": 30_000},
-    "loss": {"loss_ppm": 300_000},
-    "duplication": {"duplicate_ppm": 400_000},
-    "reordering": {"reorder_ppm": 400_000, "reorder_us_max": 50_000},
-    "corruption": {"corrupt_ppm": 300_000},
-    "throttle": {"rate_bytes_s": 10_000},
-}
-
-
-def link_faults() -> list[Fault]:
-    return [
-        fault(300 + 700 * n, 900 + 700 * n, f"link:{shape}", "all", **parameters)
-        for n, (shape, parameters) in enumerate(RULES.items())
-    ]
-
-
-def test_every_shape_of_partition_is_valid_and_bites(engine: Any, tmp_path: Path) -> None:
-    """By packet filters, and packets they dropped are counted in the nodes' own networks."""
-    asked = [(s.name, s.targets[-1][0], {}) for s in SHAPES if s.name != "one-way"]
-    asked += [("one-way", "leader", {"direction": direction}) for direction in ("in", "out")]
-    faults = [
-        fault(300 + 1_000 * n, 950 + 1_000 * n, f"partition:{shape}", target, **parameters)
-        for n, (shape, target, parameters) in enumerate(asked)
-    ]
-    outcome = contained(tmp_path / "run", faults, time_limit=10.5, rate=60)
-    assert bites(outcome) == {"partition": (len(faults), len(faults))}
-    assert outcome.summary["world"]["refused"] > 0
-    assert nothing_left(engine)
-
-
-def test_link_faults_beside_a_partition_are_valid_and_bite(engine: Any, tmp_path: Path) -> None:
-    faults = [*link_faults(), fault(1700, 2300, "partition:isolated-leader", "leader")]
-    outcome = contained(tmp_path / "run", faults)
-    assert bites(outcome) == {"link": (len(RULES), len(RULES)), "partition": (1, 1)}
-    assert nothing_left(engine)
-
-
-def test_kill_pause_clock_and_power_loss_are_valid_and_bite(engine: Any, tmp_path: Path) -> None:
-    faults = [
-        fault(400, 1200, "kill:leader", "leader"),
-        fault(2600, 3300, "pause:leader", "leader"),
-        fault(2700, 3700, "clock:drift", ("n0", "n1"), rate_ppm=400_000),
-        fault(4100, 4900, "clock:jump", ("n2", "n3"), offset_ms=60_000),
-        fault(5200, 6000, "power-loss:all", "all"),
-    ]
-    outcome = contained(tmp_path / "run", faults, time_limit=7.5)
-    assert bites(outcome) == {"kill": (1, 1), "pause": (1, 1), "clock": (2, 2), "power-loss": (1, 1)}
-    for name in ("n0", "n1", "n2", "n3", "n4"):
-        folder = tmp_path / "run" / "nodes" / name
-        assert (folder / "data" / "wal").exists()
-        assert '"event":"listening"' in (folder / "stderr.log").read_text()
-        assert not (folder / "gate").exists()
-    assert nothing_left(engine)
-
-
-def test_a_slow_and_a_full_disk_are_valid_and_bite(engine: Any, tmp_path: Path) -> None:
-    faults = [
-        fault(500, 1800, "disk:slow", ("n0", "n1"), delay_us=50_000),
-        fault(2200, 3400, "disk:full", ("n2",)),
-        fault(4800, 5800, "disk:failed-sync", ("n3",)),
-    ]
-    outcome = contained(tmp_path / "run", faults, time_limit=7.5)
-    assert bites(outcome) == {"disk": (3, 3)}
-    assert nothing_left(engine)
-
-
 def test_where_namespaces_cannot_be_entered_proxies_on_this_machine_do_it_all(
     engine: Any, tmp_path: Path
 ) -> None:
@@ -131,7 +51,7 @@ def test_where_namespaces_cannot_be_entered_proxies_on_this_machine_do_it_all(
         fault(1000, 1600, "partition:isolated-leader", "leader"),
         fault(5000, 5700, "kill:one", "one"),
     ]
-    outcome = contained(tmp_path / "run", faults, time_limit=6.5, options={"links": "gateway"})
+    outcome = valid("docker", tmp_path / "run", faults, time_limit=6.5, options={"links": "gateway"})
     assert bites(outcome) == {"link": (len(RULES), len(RULES)), "partition": (1, 1), "kill": (1, 1)}
     assert nothing_left(engine)
 
@@ -148,9 +68,8 @@ def test_the_same_schedule_plays_in_simulation_in_processes_and_in_containers(
     ]
     Schedule(faults=faults).dump(tmp_path / "schedule.yaml")
     for env in ("sim", "process", "docker"):
-        played = Schedule.load(tmp_path / "schedule.yaml").faults
-        outcome = execute_on(env, tmp_path / env, played, nodes=3, time_limit=6)
-        assert outcome.verdict == "valid", [(env, r.checker, r.why) for r in outcome.results]
+        read = Schedule.load(tmp_path / "schedule.yaml").faults
+        outcome = valid(env, tmp_path / env, read, nodes=3, time_limit=6)
         assert bites(outcome) == dict.fromkeys(("partition", "kill", "link", "power-loss"), (1, 1))
 
 
@@ -263,7 +182,11 @@ EMPTY = bytes(10240)
     [
         ({"DOCKER_HOST": "unix:///no/such/socket"}, "docker: no engine answers at "),
         ({"DOCKER_CONTEXT": "nowhere"}, "docker: context: there is no context 'nowhere'"),
-        ({"DOCKER_HOST": "tcp://192.0.2.1:2375"}, "docker: the engine is on another machine"),
+        ({"DOCKER_HOST": "tcp://127.0.0.1:1"}, "docker: no engine answers at tcp://127.0.0.1:1: "),
+        (
+            {"DOCKER_HOST": "ssh://somebody@192.0.2.1"},
+            "docker: the engine at ssh://somebody@192.0.2.1 publishes ports",
+        ),
     ],
 )
 def test_no_engine_is_one_line(

@@ -32,9 +32,9 @@ from nemeses.fault import Fault
 from nemeses.registry import FAMILIES
 from nemeses.schedule import Schedule
 from tests.live.clusters import Client, until
+from tests.live.played import bites, fault
 from tests.live.rented import Hosts
 from tests.live.sshd import SSHD, Sshd
-from tests.live.test_tcp import bites, fault
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,9 @@
-"""Nodes with links of their own, through the harness's proxies: every fault is valid, and bites."""
+"""Nodes with links of their own, through the harness's proxies: what these do, seen from inside the nodes."""
 
 from __future__ import annotations
 
 import asyncio
 import urllib.request
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,85 +13,13 @@ from harness.errors import UsageError
 from harness.live.cluster import LiveCluster
 from harness.live.container import METRICS, ContainerMember
 from harness.live.tcp import TcpMember
-from harness.run import Outcome, check_spec, execute
+from harness.run import check_spec, execute
 from harness.spec import RunSpec
 from nemeses.fault import Fault
-from nemeses.partition import FAMILY as PARTITION
 from nemeses.port import Link, LinkRule
 from nemeses.schedule import Schedule
 from tests.live.clusters import Client, live, until
-
-
-def run(folder: Path, faults: Iterable[Fault], **fields: Any) -> Outcome:
-    spec = {"nodes": 5, "time_limit": 4, "quiet": 1, "rate": 100, "seed": 11, **fields}
-    faults = sorted(faults, key=lambda f: f.start_ms)
-    outcome = execute(
-        RunSpec(env="process", transport="tcp", **spec),
-        folder,
-        schedule=Schedule(faults=faults),
-        report=False,
-    )
-    assert outcome.verdict == "valid", [(r.checker, r.why, r.anomalies) for r in outcome.results]
-    return outcome
-
-
-def bites(outcome: Outcome) -> dict[str, tuple[int, int]]:
-    """Of each family: how many faults bit, and how many there were."""
-    return {name: (row["bit"], sum(row.values())) for name, row in outcome.summary["bite"].items()}
-
-
-def fault(start_ms: int, stop_ms: int, name: str, target: Any, **parameters: Any) -> Fault:
-    family, _, shape = name.partition(":")
-    return Fault(
-        start_ms=start_ms, stop_ms=stop_ms, family=family, shape=shape, target=target, parameters=parameters
-    )
-
-
-SHAPES = [s for s in PARTITION.shapes if s.bout.__name__ == "single" and s.name != "explicit"]
-
-
-def test_every_shape_of_partition_is_valid_and_bites(tmp_path: Path) -> None:
-    """One after the other, and one way both ways, with time for an election between: a cut away from any leader's
-    links would find nothing to refuse.
-    """
-    assert len(SHAPES) >= 9
-    asked = [(s.name, s.targets[-1][0], {}) for s in SHAPES if s.name != "one-way"]
-    asked += [("one-way", "leader", {"direction": direction}) for direction in ("in", "out")]
-    faults = [
-        fault(300 + 1_000 * n, 850 + 1_000 * n, f"partition:{shape}", target, **parameters)
-        for n, (shape, target, parameters) in enumerate(asked)
-    ]
-    outcome = run(tmp_path / "run", faults, time_limit=10.5, rate=60)
-    assert bites(outcome) == {"partition": (len(faults), len(faults))}
-
-
-def test_link_faults_are_valid_and_bite(tmp_path: Path) -> None:
-    rules = {
-        "delay": {"delay_us": 20_000, "jitter_us": 30_000},
-        "loss": {"loss_ppm": 300_000},
-        "duplication": {"duplicate_ppm": 400_000},
-        "reordering": {"reorder_ppm": 400_000, "reorder_us_max": 50_000},
-        "corruption": {"corrupt_ppm": 300_000},
-        "throttle": {"rate_bytes_s": 10_000},
-    }
-    faults = [
-        fault(300 + 700 * n, 900 + 700 * n, f"link:{shape}", "all", **parameters)
-        for n, (shape, parameters) in enumerate(rules.items())
-    ]
-    outcome = run(tmp_path / "run", faults, time_limit=5)
-    assert bites(outcome) == {"link": (len(rules), len(rules))}
-
-
-def test_kill_pause_clock_and_power_loss_are_valid_and_bite(tmp_path: Path) -> None:
-    faults = [
-        fault(400, 1000, "kill:leader", "leader"),
-        fault(1800, 2400, "pause:leader", "leader"),
-        fault(1900, 2900, "clock:drift", ("n0", "n1"), rate_ppm=400_000),
-        fault(3200, 3700, "clock:jump", ("n2", "n3"), offset_ms=60_000),
-        fault(3400, 3800, "power-loss:all", "all"),
-    ]
-    outcome = run(tmp_path / "run", faults, time_limit=5)
-    assert bites(outcome) == {"kill": (1, 1), "pause": (1, 1), "clock": (2, 2), "power-loss": (1, 1)}
+from tests.live.played import bites, fault
 
 
 def test_the_same_schedule_plays_in_every_environment(tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ CHUNK = 1 << 16
 class ExecStream:
     """A shell that the engine runs in a container. Output comes in frames."""
 
-    def __init__(self, container: Any, user: str) -> None:
+    def __init__(self, container: Any, user: str, *, privileged: bool) -> None:
         api = container.client.api
-        made = api.exec_create(container.id, ["sh"], stdin=True, user=user, privileged=False)
+        made = api.exec_create(container.id, ["sh"], stdin=True, user=user, privileged=privileged)
         held = api.exec_start(made["Id"], socket=True)
         self._held = held  # a file around the socket, which closes it when it is forgotten
         self._socket: socket.socket = getattr(held, "_sock", held)
@@ -60,17 +60,21 @@ class ExecStream:
 
 
 class ContainerRemote:
-    """Of a running container (docker.models.containers.Container), as ``user``."""
+    """Of a running container (docker.models.containers.Container), as ``user``.
 
-    def __init__(self, name: str, container: Any, user: str = "") -> None:
+    ``privileged``: with all of the system's capabilities, whatever the container itself may do.
+    """
+
+    def __init__(self, name: str, container: Any, user: str = "", *, privileged: bool = False) -> None:
         self.name = name
         self._container = container
         self._user = user
+        self._privileged = privileged
         self._shell = Shell(name, self._connect)
 
     def _connect(self) -> ExecStream:
         try:
-            return ExecStream(self._container, self._user)
+            return ExecStream(self._container, self._user, privileged=self._privileged)
         except (*TROUBLE, OSError) as e:
             raise RemoteError(f"{self.name}: cannot run a shell in the container: {one_line(e)}") from e
 

@@ -1,0 +1,65 @@
+"""Engines that are spoken to over TCP: what a run needs of them, tried out before it begins.
+
+A container is started with a temporary folder of this machine in it. It has to find the file that is there: nodes'
+folders are shared with their containers. And it has to tell the same boot of the kernel: by its clock go the times in
+the nodes' traces.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from harness.errors import UsageError
+from harness.live.engine import TROUBLE, Engine, labels, one_line, scratch
+
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+MARK = "mark"
+SCRIPT = f"cat {BOOT}; cat /shared/{MARK} 2>/dev/null || true"
+
+
+def check(host: Engine, image: str) -> None:
+    """Raises UsageError, one line, for an engine whose containers a run cannot work with; blocking."""
+    if host.here:
+        return
+    with scratch() as folder:
+        mark = secrets.token_hex(16)
+        (Path(folder) / MARK).write_text(mark)
+        Path(folder).chmod(0o755)
+        try:
+            told = host.client.containers.run(
+                image,
+                ["-c", SCRIPT],
+                entrypoint=["sh"],
+                remove=True,
+                labels=labels(),
+                volumes={folder: {"bind": "/shared", "mode": "ro"}},
+            ).split()
+        except TROUBLE as e:
+            raise UsageError(f"docker: the engine at {host.url}: {one_line(e)}") from e
+    boot, *marks = (word.decode() for word in told)
+    if marks != [mark]:
+        raise UsageError(
+            f"docker: the engine at {host.url} does not see this machine's files, and so no run's folder"
+        )
+    if boot != BOOT.read_text().strip():
+        raise UsageError(
+            f"docker: the engine at {host.url} has another kernel than this machine, and another clock"
+        )
+
+
+def refuse_ssh(url: str | None) -> None:
+    """Raises UsageError for an engine whose published ports nobody here could reach."""
+    if urlsplit(url or "").scheme == "ssh":
+        raise UsageError(
+            f"docker: the engine at {url} publishes ports that cannot be reached from here; use env: ssh, or tcp://"
+        )
+
+
+def has_iptables(host: Engine, image: str) -> bool:
+    """Whether packets can be filtered by what the image has; blocking. Raises the engine's errors."""
+    told = host.client.containers.run(
+        image, ["-c", "command -v iptables-restore || true"], entrypoint=["sh"], remove=True, labels=labels()
+    )
+    return bool(told.strip())

@@ -1,0 +1,96 @@
+"""Five nodes of Raft under every fault, processes with links of their own and containers: valid, and each bites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.live.engine import LABEL, owner
+from tests.live.engines import held_engine
+from tests.live.played import RULES, SHAPES, bites, fault, link_faults, valid
+
+OWN = f"{LABEL}={owner()}"
+
+
+@pytest.fixture(scope="module", params=["tcp", "docker"])
+def env(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if request.param == "tcp":
+        yield "tcp"
+        return
+    with held_engine(tmp_path_factory) as engine:
+        yield "docker"
+        left: list[Any] = engine.containers.list(all=True, filters={"label": OWN})
+        assert not left
+        assert not engine.networks.list(filters={"label": OWN})
+
+
+def test_every_shape_of_partition(env: str, tmp_path: Path) -> None:
+    """One after the other, and one way both ways, with time for an election between: a cut away from any leader's
+    links would find nothing to refuse.
+    """
+    assert len(SHAPES) >= 9
+    asked = [(s.name, s.targets[-1][0], {}) for s in SHAPES if s.name != "one-way"]
+    asked += [("one-way", "leader", {"direction": direction}) for direction in ("in", "out")]
+    faults = [
+        fault(300 + 1_000 * n, 900 + 1_000 * n, f"partition:{shape}", target, **parameters)
+        for n, (shape, target, parameters) in enumerate(asked)
+    ]
+    outcome = valid(env, tmp_path / "run", faults, time_limit=10.5, rate=60)
+    assert bites(outcome) == {"partition": (len(faults), len(faults))}
+    assert outcome.summary["world"]["refused"] > 0
+
+
+def test_link_faults_beside_a_partition(env: str, tmp_path: Path) -> None:
+    faults = [*link_faults(), fault(1700, 2300, "partition:isolated-leader", "leader")]
+    outcome = valid(env, tmp_path / "run", faults)
+    assert bites(outcome) == {"link": (len(RULES), len(RULES)), "partition": (1, 1)}
+
+
+def test_kill_pause_clock_and_power_loss(env: str, tmp_path: Path) -> None:
+    faults = [
+        fault(400, 1200, "kill:leader", "leader"),
+        fault(2600, 3300, "pause:leader", "leader"),
+        fault(2700, 3700, "clock:drift", ("n0", "n1"), rate_ppm=400_000),
+        fault(4100, 4900, "clock:jump", ("n2", "n3"), offset_ms=60_000),
+        fault(5200, 6000, "power-loss:all", "all"),
+    ]
+    outcome = valid(env, tmp_path / "run", faults, time_limit=7.5)
+    assert bites(outcome) == {"kill": (1, 1), "pause": (1, 1), "clock": (2, 2), "power-loss": (1, 1)}
+    for name in ("n0", "n1", "n2", "n3", "n4"):
+        folder = tmp_path / "run" / "nodes" / name
+        assert (folder / "data" / "wal").exists()
+        assert '"event":"listening"' in (folder / "stderr.log").read_text()
+        assert not (folder / "gate").exists()
+
+
+def test_disks_that_are_slow_and_that_refuse(env: str, tmp_path: Path) -> None:
+    faults = [
+        fault(500, 1800, "disk:slow", ("n0", "n1"), delay_us=50_000),
+        fault(2200, 3400, "disk:full", ("n2",)),
+        fault(4600, 5600, "disk:failed-sync", ("n3",)),
+        fault(6800, 7800, "disk:read-only", ("n4",)),
+    ]
+    outcome = valid(env, tmp_path / "run", faults, time_limit=9)
+    assert bites(outcome) == {"disk": (4, 4)}
+
+
+def test_disks_that_change_what_was_written(env: str, tmp_path: Path) -> None:
+    """Of one node at a time, which refuses what it finds, and is back when that is undone."""
+    faults = [
+        fault(800 + 2_000 * n, 1900 + 2_000 * n, f"disk:{shape}", (f"n{n}",), position_ppm=300_000)
+        for n, shape in enumerate(("bit-flip", "lost-sector", "truncated"))
+    ]
+    outcome = valid(env, tmp_path / "run", faults, time_limit=7.5, quiet=2)
+    assert bites(outcome) == {"disk": (3, 3)}
+
+
+def test_too_little_processor_and_memory(env: str, tmp_path: Path) -> None:
+    faults = [
+        fault(500, 2000, "resource:slow-cpu", "all", percent=20),
+        fault(2500, 4500, "resource:memory", "leader", headroom_kb=0),
+    ]
+    outcome = valid(env, tmp_path / "run", faults, time_limit=6, quiet=2)
+    assert bites(outcome) == {"resource": (2, 2)}
