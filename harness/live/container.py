@@ -17,7 +17,9 @@ from harness.live.data import LocalData
 from harness.live.doorway import Doorway
 from harness.live.engine import TROUBLE, one_line
 from harness.live.errors import StartError
+from harness.live.faults.resources import limit_own_memory
 from harness.live.member import OnExit, OnLine
+from harness.live.remote.container import is_here
 from harness.live.remote.port import RemoteError
 from harness.live.tcp import last_reason
 
@@ -205,14 +207,18 @@ class ContainerMember(LocalData):
         self._on_exit(self.name)
 
     def _collect(self) -> None:
-        with (self.folder / "stderr.log").open("ab") as log:
-            log.write(self.container.logs())
+        container = self.container
+        if container is not None:  # it may have been removed before its end was told
+            with (self.folder / "stderr.log").open("ab") as log:
+                log.write(container.logs())
 
 
 def limit_memory(container: Any, headroom_kb: int | None) -> None:
     """By the container's control group: so much more than it holds now, and no swap; None: no limit. Blocking.
 
-    What it holds is without its files in the page cache, which the kernel can take back. Raises the engine's errors.
+    What it holds is without its files in the page cache, which the kernel can take back. A group is charged for
+    more than is asked of it, 64 pages or so ahead for each processor, so where the process is on this machine its
+    address space is limited as well. Raises the engine's errors.
     """
     limit = NO_LIMIT
     if headroom_kb is not None:
@@ -221,6 +227,8 @@ def limit_memory(container: Any, headroom_kb: int | None) -> None:
         cached = counted.get("total_cache", counted.get("file", 0))
         limit = max(told.get("usage", 0) - cached + (headroom_kb << 10), LEAST)
     container.update(mem_limit=limit, memswap_limit=limit)
+    if is_here(container):
+        limit_own_memory(int(container.attrs["State"]["Pid"]), headroom_kb)
 
 
 async def healthy(host: str, port: int) -> bool:

@@ -151,6 +151,7 @@ class Containers:
             *("--peer-port", str(PEER), "--client-port", str(CLIENT), "--metrics-port", str(METRICS)),
         ]
         client = self._host.client
+        by_commands = self.firewall is not None and not self._host.here
         published = (CLIENT, METRICS) if self.firewall is not None else (CLIENT, METRICS, PEER)
         at = client.api.create_endpoint_config(ipv4_address=self._addresses[name])
         return client.containers.create(
@@ -168,7 +169,9 @@ class Containers:
             user=f"{os.getuid()}:{os.getgid()}",
             environment={"SPLITBRAIN_KEY": self._secret},
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
+            # for commands that the engine runs there as root; the node is another user, and has none of it
+            cap_add=["NET_ADMIN"] if by_commands else [],
+            security_opt=[] if by_commands else ["no-new-privileges"],
             healthcheck={"test": ["NONE"]},
         )
 
@@ -192,7 +195,7 @@ class Containers:
     def _remote(self, name: str, container: Any) -> Remote:
         """How to act in the container's network. Raises RemoteError."""
         if not self._host.here:
-            return ContainerRemote(name, container, user="root", privileged=True)
+            return ContainerRemote(name, container, user="root")
         entered = namespaces(name, container)
         if entered is None:
             raise RemoteError(

@@ -75,16 +75,36 @@ def faults(run: Run) -> list[Fault]:
     """In order of their numbers."""
     measured = _measured(run.results)
     nodes = run.nodes()
+    counted = _units(run)
     found = [
-        _fault(fault, measured.get(fault.number, {}), nodes) for fault in checkers.faults.faults(run.ops)
+        _fault(fault, measured.get(fault.number, {}), nodes, counted)
+        for fault in checkers.faults.faults(run.ops)
     ]
     known = {fault.number for fault in found}
     found.extend(_never(n, planned) for n, planned in enumerate(run.schedule) if n not in known)
     return sorted(found, key=lambda fault: fault.number)
 
 
-def _fault(fault: checkers.faults.Fault, measured: dict[str, Any], nodes: list[str]) -> Fault:
+BY_PACKETS = ("packet filter", "netem")
+"""means that count packets, not messages"""
+
+
+def means(run: Run) -> dict[str, str]:
+    """By what faults of links were done, where the run says so: family -> means."""
+    named = _mapping(_mapping(run.summary.get("world")).get("means"))
+    return {str(family): str(what) for family, what in named.items()}
+
+
+def _units(run: Run) -> dict[str, str]:
+    return {family: "packet" for family, what in means(run).items() if what in BY_PACKETS}
+
+
+def _fault(
+    fault: checkers.faults.Fault, measured: dict[str, Any], nodes: list[str], counted: dict[str, str]
+) -> Fault:
     evidence = fault.evidence
+    if fault.family in counted:
+        evidence = {**evidence, "unit": counted[fault.family]}
     bite = checkers.runs.bite.outcome(fault).replace("_", " ")
     seen = "its trigger never came" if fault.start is None else "the recording ends before its evidence"
     return Fault(
@@ -244,6 +264,7 @@ _RULES = (
     ("loss_ppm", "{} lost", "lost", None),
     ("duplicate_ppm", "{} sent twice", "doubled", None),
     ("reorder_ppm", "{} held back and overtaken", "overtaken", None),
+    ("corrupt_ppm", "{} damaged on the way", "damaged", None),
 )
 
 
@@ -255,6 +276,10 @@ def _link(targets: list[str], detail: dict[str, Any]) -> Phrase:
         if isinstance(n, int) and n > 0:
             parts.append(figures.format(words.duration(n * ns) if ns else f"{n / 10_000:.1f} %"))
             brief += [word] if word else []
+    rate = rule.get("rate_bytes_s")
+    if isinstance(rate, int) and rate > 0:
+        parts.append(f"let through at {rate:,} bytes a second")
+        brief.append("throttled")
     whose = f"messages of {words.listing(targets) or 'some nodes'}"
     return Phrase(whose, "were", words.listing(parts) or "disturbed", words.listing(brief))
 
@@ -334,7 +359,8 @@ def _frames(field: str, verb: str) -> Callable[[dict[str, Any]], str]:
         counts = _mapping(evidence.get(field))
         total = _total(evidence.get(field))
         links = [f"{link.replace('>', ' → ')}: {counts[link]}" for link in sorted(counts) if counts[link]]
-        return f"{words.count(total, 'message')} {verb}" + (f" ({words.listing(links, 5)})" if links else "")
+        what = words.count(total, str(evidence.get("unit", "message")))
+        return f"{what} {verb}" + (f" ({words.listing(links, 5)})" if links else "")
 
     return say
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from checkers.result import Result
+from harness.report import faults as faults_
 from harness.report import words
 from harness.report.anomalies import View, weightiest
 from harness.report.faults import Fault
@@ -203,6 +204,10 @@ def commands(run: Run) -> list[tuple[str, str]]:
     return out
 
 
+_FAULTS = {"link": "late, lost and damaged messages", "partition": "cuts"}
+"""family -> what its ``means`` do"""
+
+
 def _number(n: object) -> str:
     return str(int(n)) if isinstance(n, float) and n.is_integer() else str(n)
 
@@ -240,6 +245,10 @@ def facts(run: Run, operations: Sequence[Operation]) -> list[tuple[str, str]]:
         ("Recorded", f"{words.seconds(run.end, 1)} s, {len(run.ops):,} ops"),
         ("Made by", ", ".join(made_by) or "not recorded"),
     ]
+    if means := faults_.means(run):
+        rows.insert(
+            -1, ("Links", "; ".join(f"{_FAULTS[f]} by {means[f]}" for f in sorted(means) if f in _FAULTS))
+        )
     options = spec.get("options")
     if isinstance(options, dict) and options:
         rows.insert(-1, ("Options", words.shorten(words.compact(options), 300)))

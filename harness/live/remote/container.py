@@ -29,9 +29,9 @@ CHUNK = 1 << 16
 class ExecStream:
     """A shell that the engine runs in a container. Output comes in frames."""
 
-    def __init__(self, container: Any, user: str, *, privileged: bool) -> None:
+    def __init__(self, container: Any, user: str) -> None:
         api = container.client.api
-        made = api.exec_create(container.id, ["sh"], stdin=True, user=user, privileged=privileged)
+        made = api.exec_create(container.id, ["sh"], stdin=True, user=user, privileged=False)
         held = api.exec_start(made["Id"], socket=True)
         self._held = held  # a file around the socket, which closes it when it is forgotten
         self._socket: socket.socket = getattr(held, "_sock", held)
@@ -60,21 +60,17 @@ class ExecStream:
 
 
 class ContainerRemote:
-    """Of a running container (docker.models.containers.Container), as ``user``.
+    """Of a running container (docker.models.containers.Container), as ``user``."""
 
-    ``privileged``: with all of the system's capabilities, whatever the container itself may do.
-    """
-
-    def __init__(self, name: str, container: Any, user: str = "", *, privileged: bool = False) -> None:
+    def __init__(self, name: str, container: Any, user: str = "") -> None:
         self.name = name
         self._container = container
         self._user = user
-        self._privileged = privileged
         self._shell = Shell(name, self._connect)
 
     def _connect(self) -> ExecStream:
         try:
-            return ExecStream(self._container, self._user, privileged=self._privileged)
+            return ExecStream(self._container, self._user)
         except (*TROUBLE, OSError) as e:
             raise RemoteError(f"{self.name}: cannot run a shell in the container: {one_line(e)}") from e
 
@@ -120,10 +116,16 @@ def namespaces(name: str, container: Any, kinds: str = "--net") -> LocalRemote |
     ``kinds``: flags of nsenter(1). A process of that number with the container's id in its control group or, where
     those are namespaced, the container's host name in its own, is the container's.
     """
-    pid = int(container.attrs["State"]["Pid"] or 0)
-    if os.geteuid() or not pid or not _is_of(pid, container):
+    if not is_here(container):
         return None
+    pid = int(container.attrs["State"]["Pid"])
     return LocalRemote(name, ["nsenter", f"--target={pid}", *kinds.split()], Path(f"/proc/{pid}/root"))
+
+
+def is_here(container: Any) -> bool:
+    """Whether its process is one of this machine's, and we may do to it what we like."""
+    pid = int(container.attrs["State"]["Pid"] or 0)
+    return not os.geteuid() and pid > 0 and _is_of(pid, container)
 
 
 def _is_of(pid: int, container: Any) -> bool:
