@@ -28,18 +28,16 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
         {"shape": fault.shape, **chosen.detail, "offset_ns": offset_ns, "rate_ppm": rate_ppm},
     )
     since = port.now()
-    set_on: list[str] = []
+    # a dead process has no clock that could be set
+    set_on = [node for node in chosen.nodes if before[node].up]
     try:
-        for node in chosen.nodes:
-            if before[node].up:  # a dead process has no clock that could be set
-                set_on.append(node)
-                await port.set_clock(node, offset_ns, rate_ppm)
+        await each(port, set_on, lambda node: port.set_clock(node, offset_ns, rate_ppm))
         yield effect
         await linger(fault, port, since)
         after = await port.observe()
         effect.evidence = {"nodes": {n: evidence(before[n], after[n]) for n in chosen.nodes}}
     finally:
-        await each(set_on, lambda node: port.set_clock(node, 0, 0))
+        await each(port, set_on, lambda node: port.set_clock(node, 0, 0))
 
 
 def evidence(before: NodeState, after: NodeState) -> dict[str, Any]:

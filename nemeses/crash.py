@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from nemeses.draws import Draws
@@ -29,15 +30,13 @@ def crashing(strike: Strike) -> Callable[[Fault, FaultPort, Draws], AbstractAsyn
         effect = Effect(list(chosen.nodes), {"shape": fault.shape, **chosen.detail})
         since = port.now()
         try:
-            for node in chosen.nodes:
-                if before[node].up:
-                    await strike(port, node)
+            await each(port, [n for n in chosen.nodes if before[n].up], partial(strike, port))
             yield effect
             await linger(fault, port, since)
             after = await port.observe()
             effect.evidence = {"nodes": {n: evidence(before[n], after[n]) for n in chosen.nodes}}
         finally:
-            await each(chosen.nodes, port.start)
+            await each(port, chosen.nodes, port.start)
 
     return applied
 

@@ -40,20 +40,23 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
     effect = Effect(list(chosen.nodes), {"shape": fault.shape, **chosen.detail, **fault.parameters})
     since = port.now()
     damaged: dict[str, int] = {}
+
+    async def begin(node: str) -> None:
+        if fault.shape in DAMAGES:
+            damage = Damage(fault.shape, int(fault.parameters["position_ppm"]))
+            damaged[node] = await port.damage(node, damage)
+            await port.start(node)
+        else:
+            await port.set_disk(node, _trouble(fault))
+
     try:
-        for node in chosen.nodes:
-            if fault.shape in DAMAGES:
-                damage = Damage(fault.shape, int(fault.parameters["position_ppm"]))
-                damaged[node] = await port.damage(node, damage)
-                await port.start(node)
-            else:
-                await port.set_disk(node, _trouble(fault))
+        await each(port, chosen.nodes, begin)
         yield effect
         await linger(fault, port, since)
         after = await port.observe()
         effect.evidence = {"nodes": {n: evidence(before[n], after[n], damaged.get(n)) for n in chosen.nodes}}
     finally:
-        await each(chosen.nodes, lambda node: _heal(fault, port, node))
+        await each(port, chosen.nodes, lambda node: _heal(fault, port, node))
 
 
 async def _heal(fault: Fault, port: FaultPort, node: str) -> None:

@@ -6,8 +6,9 @@ affected side and then heals. A fault that was left has been healed, whatever ha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -153,12 +154,17 @@ async def linger(fault: Fault, port: FaultPort, since_ns: int) -> None:
         await port.sleep_until(since_ns + fault.trigger.hold_ms * 1_000_000)
 
 
-async def each(nodes: Iterable[str], act: Callable[[str], Awaitable[None]]) -> None:
+async def each(port: FaultPort, nodes: Iterable[str], act: Callable[[str], Awaitable[None]]) -> None:
     """Do it to every node, whatever becomes of the others; then raise the first error there was."""
+    await port.at_once([partial(act, node) for node in nodes])
+
+
+async def one_by_one(acts: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """``FaultPort.at_once`` where nothing takes time."""
     first: Exception | None = None
-    for node in nodes:
+    for act in acts:
         try:
-            await act(node)
+            await act()
         except Exception as e:  # noqa: BLE001  one node that cannot be healed must not keep others broken
             first = first or e
     if first is not None:

@@ -22,12 +22,9 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
     before = chosen.states
     effect = Effect(list(chosen.nodes), {"shape": fault.shape, **chosen.detail})
     since = port.now()
-    held: list[str] = []
+    held = [node for node in chosen.nodes if before[node].up]
     try:
-        for node in chosen.nodes:
-            if before[node].up:
-                held.append(node)
-                await port.pause(node)
+        await each(port, held, port.pause)
         # a paused node that another fault then kills was paused all the same: so it is read at once, too
         during = await port.observe()
         yield effect
@@ -46,7 +43,7 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
         # is known once it stands still: live nodes take a while to restart, and to be paused after that
         held = [n for n in held if after[n].incarnation == during[n].incarnation]
     finally:
-        await each(held, port.resume)
+        await each(port, held, port.resume)
 
 
 FAMILY = Family(

@@ -6,7 +6,7 @@ force. Links are directed pairs ``(src, dst)`` of node names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -103,6 +103,12 @@ class FaultPort(Protocol):
         ...
 
     async def sleep_until(self, time_ns: int) -> None: ...
+
+    async def at_once(self, acts: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        """Do all of these, side by side where that saves time. Each is done whatever becomes of the others; then the
+        first error that there was is raised.
+        """
+        ...
 
     def leader(self) -> str | None:
         """The node that last said it became leader and has not stepped down or died, if known"""

@@ -32,21 +32,22 @@ async def applied(fault: Fault, port: FaultPort, stream: Draws) -> AsyncIterator
     effect = Effect(list(chosen.nodes), {"shape": fault.shape, **chosen.detail, **fault.parameters})
     since = port.now()
     slow = fault.shape == "slow-cpu"
-    limited: list[str] = []
+
+    async def begin(node: str) -> None:
+        if slow:
+            await port.limit_cpu(node, int(fault.parameters["percent"]))
+        else:
+            await port.limit_memory(node, int(fault.parameters["headroom_kb"]))
+
     try:
-        for node in chosen.nodes:
-            limited.append(node)
-            if slow:
-                await port.limit_cpu(node, int(fault.parameters["percent"]))
-            else:
-                await port.limit_memory(node, int(fault.parameters["headroom_kb"]))
+        await each(port, chosen.nodes, begin)
         yield effect
         await linger(fault, port, since)
         after = await port.observe()
         tell = _stood if slow else death
         effect.evidence = {"nodes": {n: tell(before[n], after[n]) for n in chosen.nodes}}
     finally:
-        await each(limited, lambda node: _heal(port, node, slow=slow))
+        await each(port, chosen.nodes, lambda node: _heal(port, node, slow=slow))
 
 
 async def _heal(port: FaultPort, node: str, *, slow: bool) -> None:

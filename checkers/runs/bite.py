@@ -2,20 +2,24 @@
 
 A fault counts only when the affected side shows it: frames refused on a cut link, an exit status, a clock
 reading. What the nemesis says it started is never evidence. Where no fault of a planned family bit, the run
-tested nothing of what it was meant to test, and that is unknown, not valid.
+tested nothing of what it was meant to test, and that is unknown, not valid; so is one in which more than half of a
+family's faults did not bite, apart from those that another fault hid (checkers/runs/hidden.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from checkers.faults import Fault, faults
 from checkers.record import Record
 from checkers.result import Anomaly, Result, Verdict
+from checkers.runs.hidden import hidden
 from checkers.words import listing, plural, seconds
 
-BIT, MISSED, UNFIRED, UNHEALED = "bit", "did_not_bite", "unfired", "unhealed"
+BIT, MISSED, HIDDEN = "bit", "did_not_bite", "hidden"
+UNFIRED, UNHEALED = "unfired", "unhealed"
+OUTCOMES = (BIT, MISSED, HIDDEN, UNFIRED, UNHEALED)
 
 
 def _number(value: Any) -> int:
@@ -116,6 +120,16 @@ def outcome(fault: Fault) -> str:
     return BIT if bit else MISSED
 
 
+def outcomes(found: Sequence[Fault]) -> list[str]:
+    """Of each fault its outcome: what did not bite, and could not for others that bit, is ``hidden``."""
+    each = [outcome(fault) for fault in found]
+    biting = [fault for fault, what in zip(found, each, strict=True) if what == BIT]
+    return [
+        HIDDEN if what == MISSED and hidden(fault, biting) else what
+        for fault, what in zip(found, each, strict=True)
+    ]
+
+
 class Bite:
     """Options: ``nemesis``: the planned families, ``family`` or ``family:shape``; absent: those that came."""
 
@@ -126,11 +140,10 @@ class Bite:
         found = faults(record.history)
         planned = record.options.get("nemesis")
         families = sorted({str(p).split(":", 1)[0] for p in planned}) if planned is not None else []
-        counts = {family: {BIT: 0, MISSED: 0, UNFIRED: 0, UNHEALED: 0} for family in families}
+        counts = {family: dict.fromkeys(OUTCOMES, 0) for family in families}
         missed: list[Anomaly] = []
-        for fault in found:
-            row = counts.setdefault(fault.family, {BIT: 0, MISSED: 0, UNFIRED: 0, UNHEALED: 0})
-            what = outcome(fault)
+        for fault, what in zip(found, outcomes(found), strict=True):
+            row = counts.setdefault(fault.family, dict.fromkeys(OUTCOMES, 0))
             row[what] += 1
             if what == MISSED:
                 missed.append(_explain(fault))
@@ -149,7 +162,7 @@ class Bite:
 def _complaints(family: str, row: dict[str, int], planned: list[str]) -> list[str]:
     applied = row[BIT] + row[MISSED]
     if family in planned and not row[BIT]:
-        rest = ", ".join(f"{row[k]} {k.replace('_', ' ')}" for k in (MISSED, UNFIRED, UNHEALED) if row[k])
+        rest = ", ".join(f"{row[k]} {k.replace('_', ' ')}" for k in OUTCOMES[1:] if row[k])
         return [f"no {family} fault bit ({rest or 'none was applied'})"]
     if row[MISSED] * 2 > applied:
         return [f"{row[MISSED]} of {plural(applied, f'{family} fault')} did not bite"]

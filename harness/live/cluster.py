@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -263,6 +263,12 @@ class LiveCluster:
         self.world.append(Event(at_ns or time.monotonic_ns(), node, seat.incarnation, 1 << 60, kind, data))
 
     # --- the port of faults -------------------------------------------------------------------------------
+
+    async def at_once(self, acts: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        done = await asyncio.gather(*(act() for act in acts), return_exceptions=True)
+        for error in done:
+            if isinstance(error, BaseException):
+                raise error
 
     def leader(self) -> str | None:
         return self._follower.leader() if self.traced else None

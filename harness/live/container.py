@@ -1,4 +1,4 @@
-"""One node in a container: a new container for each incarnation, at the same address and on the same data.
+"""One node in a container, which is started again for each incarnation: the same address, the same data.
 
 The node waits behind a gate, a named pipe in its folder, until its network is what the faults in force ask for: no
 packet of it passes before. It is spoken to through a port that the engine publishes.
@@ -26,8 +26,9 @@ from harness.live.tcp import last_reason
 PEER, CLIENT, METRICS = 7100, 7200, 7300
 """ports inside a container: for links, for clients, for those who watch"""
 GATE = "gate"
-WAITING = ["sh", "-c", 'read -r go </node/gate && exec "$0" "$@"', "python3", "-m", "nodes"]
-"""the entry point of a container whose node waits for its gate"""
+_WAIT = 'read -r number seed </node/gate && exec "$0" "$@" --trace "/node/trace-$number.jsonl" --seed "$seed"'
+WAITING = ["sh", "-c", _WAIT, "python3", "-m", "nodes"]
+"""the entry point of a container whose node waits for its gate, and is told there which incarnation it is"""
 NO_LIMIT = 1 << 50
 LEAST = 6 << 20
 """bytes: the engine takes no limit below"""
@@ -43,8 +44,12 @@ class Place(Protocol):
     address: str
     """where published ports are"""
 
-    def create(self, name: str, folder: Path, incarnation: int) -> Any:
+    def create(self, name: str, folder: Path) -> Any:
         """A container that is not started; blocking."""
+        ...
+
+    def seed(self, name: str, incarnation: int) -> int:
+        """Of that incarnation's time-outs."""
         ...
 
     def watch(self, container: Any, ended: Callable[[int], None]) -> None:
@@ -77,9 +82,12 @@ class ContainerMember(LocalData):
         self._ended = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._was_paused = False
+        self._limited = False
 
     async def spawn(self, incarnation: int) -> None:
-        await self.discard()
+        if self._ending is not None:
+            await self._ending
+        self._door.close()
         self._ended = asyncio.Event()
         self._ending = None
         self._was_paused = False
@@ -89,7 +97,8 @@ class ContainerMember(LocalData):
         os.mkfifo(gate)
         (self.folder / "data").mkdir(exist_ok=True)
         try:
-            self.container = await asyncio.to_thread(self._place.create, self.name, self.folder, incarnation)
+            if self.container is None:
+                self.container = await asyncio.to_thread(self._place.create, self.name, self.folder)
             self._place.watch(self.container, lambda status: self._died(loop, status))
             self.up = True
             await asyncio.to_thread(self._start)
@@ -100,12 +109,15 @@ class ContainerMember(LocalData):
                 raise StartError(f"node {self.name}: {one_line(e)}") from e
             await self._ended.wait()  # it ended before its time: on_exit has said so
             return
-        await self._go(gate)
+        await self._go(gate, f"{incarnation} {self._place.seed(self.name, incarnation)}\n")
         await self._listening()
         if self.up:
             self._door.open((self._place.address, self.ports[CLIENT]))
 
     def _start(self) -> None:
+        if self._limited:  # of its last incarnation
+            limit_memory(self.container, None)
+            self._limited = False
         self.container.start()
         self.container.reload()
         published = self.container.attrs["NetworkSettings"]["Ports"]
@@ -115,7 +127,7 @@ class ContainerMember(LocalData):
             if outer
         }
 
-    async def _go(self, gate: Path) -> None:
+    async def _go(self, gate: Path, word: str) -> None:
         """Open the gate, once the container has come to it."""
         while self.up:
             try:
@@ -123,7 +135,7 @@ class ContainerMember(LocalData):
             except OSError:  # nobody reads yet
                 await asyncio.sleep(POLL_S)
                 continue
-            os.write(fd, b"go\n")
+            os.write(fd, word.encode())
             os.close(fd)
             return
 
@@ -170,6 +182,7 @@ class ContainerMember(LocalData):
 
     async def limit_memory(self, headroom_kb: int | None) -> None:
         if self.up and self.container is not None:
+            self._limited = headroom_kb is not None
             try:
                 await asyncio.to_thread(limit_memory, self.container, headroom_kb)
             except TROUBLE as e:
@@ -209,8 +222,8 @@ class ContainerMember(LocalData):
     def _collect(self) -> None:
         container = self.container
         if container is not None:  # it may have been removed before its end was told
-            with (self.folder / "stderr.log").open("ab") as log:
-                log.write(container.logs())
+            # of all its incarnations
+            (self.folder / "stderr.log").write_bytes(container.logs())
 
 
 def limit_memory(container: Any, headroom_kb: int | None) -> None:

@@ -82,6 +82,7 @@ class Containers:
         self._secret = f"{streams.stream('secret').bits():016x}"
         self._marks = engine.labels(**{engine.RUN: str(folder.absolute())})
         self._names = spec.node_names()
+        self._seeds = {name: streams.stream("time-outs", name).bits() >> 2 for name in self._names}
         self._network: Any = None
         self._addresses: dict[str, str] = {}
         self._remotes: dict[str, Remote] = {}
@@ -137,16 +138,17 @@ class Containers:
 
     # --- what members need ----------------------------------------------------------------------------------
 
-    def create(self, name: str, folder: Path, incarnation: int) -> Any:
+    def seed(self, name: str, incarnation: int) -> int:
+        return (self._seeds[name] + incarnation) % (1 << 63)
+
+    def create(self, name: str, folder: Path) -> Any:
         if self.proxies is not None:
             book = self.proxies.address_book(name)
         else:
             book = {peer: (self._addresses[peer], PEER) for peer in self._names if peer != name}
-        seed = self._streams.stream("time-outs", name).bits() >> 2
         arguments = [
             *own_arguments(self._spec),
-            *("--data", "/node/data", "--power", "--trace", f"/node/trace-{incarnation}.jsonl"),
-            *("--seed", str((seed + incarnation) % (1 << 63)), "--replays"),
+            *("--data", "/node/data", "--power", "--replays"),
             *("--tcp", "--node", name, "--peers", peers(book), "--bind", "0.0.0.0"),  # noqa: S104
             *("--peer-port", str(PEER), "--client-port", str(CLIENT), "--metrics-port", str(METRICS)),
         ]
@@ -158,7 +160,7 @@ class Containers:
             self._image,
             arguments,
             entrypoint=WAITING,
-            name=f"{self._network.name}-{name}-{incarnation}",
+            name=f"{self._network.name}-{name}",
             hostname=name,
             labels={**self._marks, engine.NODE: name},
             network=self._network.name,

@@ -76,9 +76,10 @@ def faults(run: Run) -> list[Fault]:
     measured = _measured(run.results)
     nodes = run.nodes()
     counted = _units(run)
+    recorded = checkers.faults.faults(run.ops)
     found = [
-        _fault(fault, measured.get(fault.number, {}), nodes, counted)
-        for fault in checkers.faults.faults(run.ops)
+        _fault(fault, outcome, measured.get(fault.number, {}), nodes, counted)
+        for fault, outcome in zip(recorded, checkers.runs.bite.outcomes(recorded), strict=True)
     ]
     known = {fault.number for fault in found}
     found.extend(_never(n, planned) for n, planned in enumerate(run.schedule) if n not in known)
@@ -100,12 +101,16 @@ def _units(run: Run) -> dict[str, str]:
 
 
 def _fault(
-    fault: checkers.faults.Fault, measured: dict[str, Any], nodes: list[str], counted: dict[str, str]
+    fault: checkers.faults.Fault,
+    outcome: str,
+    measured: dict[str, Any],
+    nodes: list[str],
+    counted: dict[str, str],
 ) -> Fault:
     evidence = fault.evidence
     if fault.family in counted:
         evidence = {**evidence, "unit": counted[fault.family]}
-    bite = checkers.runs.bite.outcome(fault).replace("_", " ")
+    bite = outcome.replace("_", " ")
     seen = "its trigger never came" if fault.start is None else "the recording ends before its evidence"
     return Fault(
         number=fault.number,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -18,6 +18,7 @@ from harness.sim.tasks import EXPIRED, SimMailbox, Task, Tasks, Wake, wait
 from harness.sim.world import Observer, World
 from harness.spec import RunSpec
 from harness.streams import Streams
+from nemeses.family import one_by_one
 from nemeses.port import Damage, DiskTrouble, Link, LinkCount, LinkRule, NodeState
 from nodes.kernel import Core
 from nodes.systems import System, log_of
@@ -261,6 +262,9 @@ class SimCluster:
 
     async def limit_memory(self, node: str, headroom_kb: int | None) -> None:
         self._nodes[node].limit_memory(headroom_kb)
+
+    async def at_once(self, acts: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        await one_by_one(acts)
 
     async def observe(self) -> dict[str, NodeState]:
         return {name: self._nodes[name].state() for name in self.nodes}

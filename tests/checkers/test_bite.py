@@ -167,3 +167,42 @@ def test_ops_of_other_nemeses_are_not_ours(value: Any) -> None:
     h = History()
     h.nemesis("partition", value)
     assert h.judge(Bite()).coverage["faults"] == 0
+
+
+def overlap(killed: list[str], clocks: list[str], *, bit: bool = True) -> History:
+    """A clock that does not move while a node is killed, and one that does when that is over."""
+    h = History()
+    h.nemesis("kill", {"fault": 0, "phase": "start", "targets": killed, "detail": {}})
+    h.nemesis("clock", {"fault": 1, "phase": "start", "targets": clocks, "detail": {"offset_ns": 9}})
+    h.nemesis("clock", {"fault": 1, "phase": "stop", "targets": clocks, "evidence": {"nodes": {}}})
+    state = DEAD if bit else {**DEAD, "up": True}
+    h.nemesis("kill", {"fault": 0, "phase": "stop", "targets": killed, "evidence": one(state)})
+    add(h, 2, "clock", {"nodes": {"n1": {"offset_ns": 7, "offset_ns_before": 0}}})
+    h.nemesis("clock", {"fault": 3, "phase": "start", "targets": clocks, "detail": {"offset_ns": 9}})
+    h.nemesis("clock", {"fault": 3, "phase": "stop", "targets": clocks, "evidence": {"nodes": {}}})
+    return h
+
+
+def clocks_of(h: History) -> dict[str, int]:
+    row: dict[str, int] = h.judge(Bite(), nemesis=["clock"]).coverage["families"]["clock"]
+    return {name: count for name, count in row.items() if count}
+
+
+def test_what_another_fault_hides_is_no_miss() -> None:
+    """The second that does not bite has nobody to hide behind."""
+    assert clocks_of(overlap(["n1", "n2"], ["n1"])) == {"bit": 1, "hidden": 1, "did_not_bite": 1}
+
+
+def test_what_hides_covers_every_node_and_has_bitten() -> None:
+    assert clocks_of(overlap(["n1"], ["n1", "n2"])) == {"bit": 1, "did_not_bite": 2}
+    assert clocks_of(overlap(["n1"], ["n1"], bit=False)) == {"bit": 1, "did_not_bite": 2}
+
+
+def test_a_family_of_which_all_was_hidden_has_shown_nothing() -> None:
+    h = History()
+    h.nemesis("kill", {"fault": 0, "phase": "start", "targets": ["n1"], "detail": {}})
+    add(h, 1, "clock", {"nodes": {}})
+    h.nemesis("kill", {"fault": 0, "phase": "stop", "targets": ["n1"], "evidence": one(DEAD)})
+    result = h.judge(Bite(), nemesis=["clock", "kill"])
+    assert result.verdict == "unknown"
+    assert "no clock fault bit" in result.why

@@ -88,9 +88,10 @@ def test_disks_that_change_what_was_written(env: str, tmp_path: Path) -> None:
 
 
 def test_too_little_processor_and_memory(env: str, tmp_path: Path) -> None:
+    """A node's log is in its memory, so with enough writes it needs more before long."""
     faults = [
         fault(500, 2000, "resource:slow-cpu", "all", percent=20),
-        fault(2500, 4500, "resource:memory", "leader", headroom_kb=0),
+        fault(2500, 8500, "resource:memory", ("n0", "n1"), headroom_kb=0),
     ]
-    outcome = valid(env, tmp_path / "run", faults, time_limit=6, quiet=2)
+    outcome = valid(env, tmp_path / "run", faults, time_limit=9, quiet=2, rate=300)
     assert bites(outcome) == {"resource": (2, 2)}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
+from nemeses.family import one_by_one
 from nemeses.port import Damage, DiskTrouble, Link, LinkCount, LinkRule, NodeState
 
 T = TypeVar("T")
@@ -35,6 +36,9 @@ class FakePort:
 
     async def sleep_until(self, time_ns: int) -> None:
         self.time = max(self.time, time_ns)
+
+    async def at_once(self, acts: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        await one_by_one(acts)
 
     def leader(self) -> str | None:
         return self.known_leader
