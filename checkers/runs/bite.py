@@ -169,10 +169,24 @@ def _complaints(family: str, row: dict[str, int], planned: list[str]) -> list[st
     return []
 
 
+def _told(name: str, evidence: Any) -> str:
+    """One part of a fault's evidence, in which nothing was seen."""
+    if not isinstance(evidence, dict):
+        return f"{name}: {evidence}"
+    if all(not isinstance(v, dict) for v in evidence.values()):
+        return f"{name}: 0 on each of {plural(len(evidence), 'link')}" if evidence else f"{name}: nothing"
+    rows = [
+        f"{node}: {', '.join(f'{k} {v}' for k, v in state.items())}"
+        for node, state in evidence.items()
+        if isinstance(state, dict)
+    ]
+    return f"of {name}, {'; '.join(rows)}"
+
+
 def _explain(fault: Fault) -> Anomaly:
     assert fault.start is not None
     assert fault.stop is not None
-    shown = listing([f"{k}: {v}" for k, v in sorted(fault.evidence.items())]) or "none"
+    shown = listing([_told(k, v) for k, v in sorted(fault.evidence.items())]) or "none"
     return Anomaly(
         "did-not-bite",
         [fault.start.index, fault.stop.index],

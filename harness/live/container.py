@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import docker.errors
+
 from harness.live.data import LocalData
 from harness.live.doorway import Doorway
 from harness.live.engine import TROUBLE, one_line
@@ -32,6 +34,8 @@ WAITING = ["sh", "-c", _WAIT, "python3", "-m", "nodes"]
 NO_LIMIT = 1 << 50
 LEAST = 6 << 20
 """bytes: the engine takes no limit below"""
+STEP, ATTEMPTS = 256 << 10, 8
+"""how much more is tried, and how often, where a limit is refused"""
 LISTEN_S = 30.0
 POLL_S = 0.01
 SIGNALLED = 128
@@ -239,7 +243,15 @@ def limit_memory(container: Any, headroom_kb: int | None) -> None:
         counted = told.get("stats", {})
         cached = counted.get("total_cache", counted.get("file", 0))
         limit = max(told.get("usage", 0) - cached + (headroom_kb << 10), LEAST)
-    container.update(mem_limit=limit, memswap_limit=limit)
+    for attempt in range(ATTEMPTS):
+        try:
+            container.update(mem_limit=limit, memswap_limit=limit)
+            break
+        except docker.errors.APIError:
+            # there is no limit below what is in use, and that has grown since it was asked for
+            if headroom_kb is None or attempt == ATTEMPTS - 1:
+                raise
+            limit += STEP
     if is_here(container):
         limit_own_memory(int(container.attrs["State"]["Pid"]), headroom_kb)
 

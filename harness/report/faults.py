@@ -378,12 +378,15 @@ def _gone(evidence: dict[str, Any]) -> str:
             continue
         lost = state.get("lost_bytes", 0)
         status = state.get("exit_status")
-        parts.append(
-            f"{name} gone"
-            + (f", exit status {status}" if status is not None else "")
-            + (f", {lost:,} unsynced bytes lost" if lost else "")
-        )
+        parts.append(f"{name} gone" + _ended(status) + (f", {lost:,} unsynced bytes lost" if lost else ""))
     return "; ".join(parts)
+
+
+def _ended(status: Any) -> str:
+    """Negative: the number of a signal."""
+    if not isinstance(status, int):
+        return ""
+    return f", ended by signal {-status}" if status < 0 else f", exit status {status}"
 
 
 def _stalled(evidence: dict[str, Any]) -> str:
@@ -395,11 +398,14 @@ def _stalled(evidence: dict[str, Any]) -> str:
 
 
 def _read(evidence: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{name} moved by {words.duration(state.get('offset_ns', 0) - state.get('offset_ns_before', 0))},"
-        f" rate by {state.get('rate_ppm', 0) - state.get('rate_ppm_before', 0):+,} ppm"
-        for name, state in _nodes(evidence)
-    )
+    parts = []
+    for name, state in _nodes(evidence):
+        moved = state.get("offset_ns", 0) - state.get("offset_ns_before", 0)
+        rate = state.get("rate_ppm", 0) - state.get("rate_ppm_before", 0)
+        shifted = [f"moved by {words.duration(moved)}"] if moved else []
+        shifted += [f"ran {rate:,} ppm faster" if rate > 0 else f"ran {-rate:,} ppm slower"] if rate else []
+        parts.append(f"{name}'s clock {' and '.join(shifted) or 'read as before'}")
+    return "; ".join(parts)
 
 
 def _disk_seen(evidence: dict[str, Any]) -> str:

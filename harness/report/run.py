@@ -63,6 +63,7 @@ def run_report(folder_: Path) -> Path:
         notes=run.notes + notes,
         views=views,
         faults=[_fault_row(fault) for fault in faults],
+        hidden=any(fault.bite == "hidden" for fault in faults),
         results=[_result_row(result) for result in run.results],
         broken="What was broken" if run.verdict == "invalid" else "What is in doubt",
         has_roles=bool(roles.lanes),
