@@ -14,6 +14,12 @@ from nemeses.schedule import Schedule
 
 SHAPES = [s for s in PARTITION.shapes if s.bout.__name__ == "single" and s.name != "explicit"]
 
+PLACES: dict[str, dict[str, Any]] = {
+    "tcp": {"env": "process", "transport": "tcp"},
+    "docker": {"env": "docker"},
+}
+"""``tcp`` is short for processes with links of their own"""
+
 RULES: dict[str, dict[str, int]] = {
     "delay": {"delay_us": 20_000, "jitter_us": 30_000},
     "loss": {"loss_ppm": 300_000},
@@ -39,8 +45,8 @@ def link_faults() -> list[Fault]:
 
 
 def played(env: str, folder: Path, faults: Iterable[Fault], **fields: Any) -> Outcome:
-    """On five nodes where nothing else is said; ``tcp`` is short for processes with links of their own."""
-    where = {"env": "process", "transport": "tcp"} if env == "tcp" else {"env": env}
+    """On five nodes where nothing else is said."""
+    where = PLACES.get(env, {"env": env})
     spec = {"nodes": 5, "time_limit": 5, "quiet": 1, "rate": 80, "seed": 11, **where, **fields}
     schedule = Schedule(faults=sorted(faults, key=lambda f: f.start_ms))
     return execute(RunSpec(**spec), folder, schedule=schedule, report=False)

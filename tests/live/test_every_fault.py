@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from harness.live.engine import LABEL, owner
+from harness.run import execute
+from harness.spec import RunSpec
 from tests.live.engines import held_engine
-from tests.live.played import RULES, SHAPES, bites, fault, link_faults, valid
+from tests.live.played import PLACES, RULES, SHAPES, bites, fault, link_faults, valid
 
 OWN = f"{LABEL}={owner()}"
 
@@ -95,3 +97,15 @@ def test_too_little_processor_and_memory(env: str, tmp_path: Path) -> None:
     ]
     outcome = valid(env, tmp_path / "run", faults, time_limit=9, quiet=2, rate=300)
     assert bites(outcome) == {"resource": (2, 2)}
+
+
+MIXED = ["partition", "link", "kill", "pause", "clock", "disk:full", "disk:slow"]
+
+
+def test_all_of_them_mixed_as_a_seed_plans_it(env: str, tmp_path: Path) -> None:
+    """Of each family some bite, though others hide many of them."""
+    spec = RunSpec(nemesis=MIXED, time_limit=15, interval=2, quiet=2, rate=80, seed=1, **PLACES[env])
+    outcome = execute(spec, tmp_path / "run", report=False)
+    assert outcome.verdict == "valid", [(r.checker, r.why, r.anomalies) for r in outcome.results]
+    assert set(bites(outcome)) == {name.partition(":")[0] for name in MIXED}
+    assert all(bit > 0 for bit, _ in bites(outcome).values())
