@@ -87,6 +87,8 @@ class ContainerMember(LocalData):
         self._ending: asyncio.Task[None] | None = None
         self._was_paused = False
         self._limited = False
+        self._logged = ("", 0)
+        """how much of which container's log is in the node's folder"""
 
     async def spawn(self, incarnation: int) -> None:
         if self._ending is not None:
@@ -224,10 +226,15 @@ class ContainerMember(LocalData):
         self._on_exit(self.name)
 
     def _collect(self) -> None:
+        """Append what it wrote since its log was last taken: the engine keeps one for all of a container's starts."""
         container = self.container
-        if container is not None:  # it may have been removed before its end was told
-            # of all its incarnations
-            (self.folder / "stderr.log").write_bytes(container.logs())
+        if container is None:  # it may have been removed before its end was told
+            return
+        written = container.logs()
+        known, length = self._logged
+        with (self.folder / "stderr.log").open("ab") as log:
+            log.write(written[length:] if known == container.id else written)
+        self._logged = (container.id, len(written))
 
 
 def limit_memory(container: Any, headroom_kb: int | None) -> None:

@@ -45,6 +45,7 @@ from harness.live.remote.port import Remote, RemoteError
 from harness.live.tcp import peers
 from harness.spec import RunSpec
 from harness.streams import Streams
+from harness.systems.registry import adapter
 
 WAYS = ("inside", "gateway")
 GATEWAY_NAME = "host.docker.internal"
@@ -62,7 +63,12 @@ def check(spec: RunSpec) -> None:
     if way not in WAYS:
         raise UsageError(f"options.links: expected {' or '.join(WAYS)}, got {way!r}")
     far.refuse_ssh(engine.where()[0])
-    Engine().close()
+    host = Engine()
+    host.close()
+    if adapter(spec) is not None and not host.here:
+        raise UsageError(
+            f"docker: members of {spec.system} need an engine of this machine, not one at {host.url}"
+        )
 
 
 class Containers:

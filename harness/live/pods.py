@@ -224,8 +224,11 @@ class Pods:
             healthcheck={"test": ["NONE"]},
         )
 
-    def create(self, name: str, folder: Path, incarnation: int) -> Any:
-        raise NotImplementedError(f"{name}: incarnations {incarnation} of {folder} are made by incarnate")
+    def create(self, name: str, folder: Path) -> Any:
+        raise NotImplementedError(f"{name}: incarnations in {folder} are made by incarnate")
+
+    def seed(self, name: str, incarnation: int) -> int:
+        raise NotImplementedError(f"{name}: incarnation {incarnation} has time-outs of its own")
 
     def watch(self, container: Any, ended: Callable[[int], None]) -> None:
         self._exits.watch(container.id, ended)

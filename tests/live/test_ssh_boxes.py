@@ -25,9 +25,9 @@ from nemeses.schedule import Schedule
 from tests.live.boxes import GUEST, HERE, USER, Boxes
 from tests.live.clusters import Client
 from tests.live.engines import held_engine
+from tests.live.played import SHAPES, bites, fault
 from tests.live.test_docker import RULES, link_faults
 from tests.live.test_planted_bugs import invalid
-from tests.live.test_tcp import SHAPES, bites, fault
 
 NODES = ("n0", "n1", "n2", "n3", "n4")
 
