@@ -38,6 +38,13 @@ class Fault(msgspec.Struct):
         targets = value.get("targets") if isinstance(value, dict) else None
         return [str(t) for t in targets] if isinstance(targets, list | tuple) else []
 
+    @property
+    def since(self) -> int:
+        """When the act of applying it began, in ns; its start is noted when that is over."""
+        assert self.start is not None
+        value = self.start.value.get("since") if isinstance(self.start.value, dict) else None
+        return min(value, self.start.time) if type(value) is int else self.start.time
+
     def describe(self) -> str:
         """``fault 3 (partition:halves on n0, n1)``."""
         shape = self.detail.get("shape")

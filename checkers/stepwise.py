@@ -108,11 +108,10 @@ class Disturbances:
         return True
 
     def disables(self, node: str, time: int) -> bool:
-        """Whether a fault was in force then that may leave the node no choice but to give up."""
+        """Whether a fault was in force then, or being applied, that may leave the node no choice but to give up."""
         return any(
-            f.family in DISABLING and node in f.targets and first <= time <= last
+            f.family in DISABLING and node in f.targets and f.since <= time <= span(f, time)[1]
             for f in self.faults()
-            for first, last in (span(f, time),)
         )
 
     def faults(self) -> list[Fault]:

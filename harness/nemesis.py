@@ -90,12 +90,11 @@ class NemesisDriver:
                 self._note(fault, {"fault": number, "phase": "unfired"})
                 return
             stream = self._streams.stream("nemesis", str(number))
+            since = self._runtime.now()
             async with get(fault.family).applied(fault, self._port, stream) as effect:
                 targets = list(effect.targets)
-                self._note(
-                    fault,
-                    {"fault": number, "phase": "start", "targets": targets, "detail": effect.detail},
-                )
+                value = {"fault": number, "phase": "start", "targets": targets, "detail": effect.detail}
+                self._note(fault, value | ({"since": since} if since < self._runtime.now() else {}))
                 await self._watch.sleep_until(self._runtime, self._origin_ns + fault.stop_ms * MS)
             self._note(
                 fault,

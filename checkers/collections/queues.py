@@ -11,8 +11,9 @@ order is the linearizability checker's job (models fifo-queue and others).
 
 A queue was found empty by a ``drain``, by a ``dequeue`` that is ok with no value, or by one that failed saying
 that it is empty or exhausted. A dequeue whose outcome is unknown may have taken one value: values are lost only where
-there are more of them than such dequeues. ``recovered`` counts values that came out though their enqueue had
-not been acknowledged.
+there are more of them than such dequeues, or where the option ``crashed_take`` is false, as for Jepsen's total-queue:
+of queues whose values come again until the client has said that it has them. ``recovered`` counts values that came
+out though their enqueue had not been acknowledged.
 """
 
 from __future__ import annotations
@@ -176,7 +177,9 @@ class Queue(Running):
 
 class TotalQueue(Queue):
     """Options: ``at_least_once``, as queue's; ``drained`` (default ``auto``: only what was acknowledged before the
-    queue was found empty can be lost; true: the history ends with an empty queue).
+    queue was found empty can be lost; true: the history ends with an empty queue); ``crashed_take`` (default true:
+    a dequeue of unknown outcome may have taken a value). Jepsen's verdict: ``drained`` true, ``crashed_take`` false,
+    ``at_least_once`` true.
 
     That a value is lost can be taken back: it may come out later. So online it only shows in the verdict.
     """
@@ -188,18 +191,17 @@ class TotalQueue(Queue):
         super().__init__(options)
         self._drained = self.options.get("drained", "auto") is not False
         self._at_end = self.options.get("drained", "auto") is True
+        self._crashed_take = self.flag("crashed_take", default=True)
 
     def _missing(self, queue: _Queue) -> tuple[list[_Value], Op | None]:
         """Acknowledged values that must have come out and did not, beyond those a crash may have taken."""
         if self._at_end:
             until, empty = self.position, None
-            taken = len(queue.crashed) + len(queue.open)
         elif queue.empty is None or not self._drained:
             return [], None
         else:
             until, empty = queue.empty
-            # those that began later found it empty themselves, or their value was put in later
-            taken = len(queue.crashed) + len(queue.open)
+        taken = len(queue.crashed) + len(queue.open) if self._crashed_take else 0
         missing = [value for value in queue.waiting.values() if value.put_end < until]
         return (missing, empty) if sum(v.acknowledged - v.taken for v in missing) > taken else ([], None)
 
@@ -244,7 +246,7 @@ class TotalQueue(Queue):
         )
         unknown = (
             f"; no more than {plural(crashed, 'value')} can have gone to dequeues of unknown outcome"
-            * bool(crashed)
+            * (bool(crashed) and self._crashed_take)
         )
         shown = canonical(value.value).decode()
         text = f"value {shown}, acknowledged to {who(done)} at {seconds(done.time)}, never came out, {end}{unknown}"

@@ -7,7 +7,9 @@
 | panic | a node gave up by itself and was not started again, all faults being healed |
 | panic-loop | a node gave up ``panics_max`` times in a row without having done anything between |
 
-A panic while the node's disk or memory is at fault (nemesis families ``disk``, ``resource``) begins the row anew.
+A panic while the node's disk or memory is at fault (nemesis families ``disk``, ``resource``), or is being put at
+fault, begins the row anew. A fault is told when it has been applied: so while a run goes on a row counts only
+``startup_s`` after its last panic.
 
 Events: ``started`` and ``panic``; ``killed`` and ``power_lost`` end a life from outside. Any other event of a node
 but ``paused``, ``resumed`` and ``clock`` shows that it works, and so does an answer to a client.
@@ -23,7 +25,7 @@ import msgspec
 from checkers.history import Op
 from checkers.record import TraceEvent
 from checkers.result import Anomaly, Result
-from checkers.stepwise import SECOND, Disturbances, Stepwise, names, number
+from checkers.stepwise import KEPT_MAX, SECOND, Disturbances, Stepwise, names, number
 from checkers.words import plural, seconds
 
 STARTUP_S = 10.0
@@ -38,13 +40,15 @@ UP, DOWN, PANICKED = "up", "down", "panicked"
 
 
 class _Life(msgspec.Struct, gc=False):
-    """The present or last life of a node. ``panics``: lives in a row that ended in panic without any work."""
+    """The present or last life of a node. ``panics``: lives in a row that ended in panic without any work, their
+    last events' indexes and times.
+    """
 
     state: str = DOWN
     event: int = -1
     time: int = 0
     worked: bool = False
-    panics: list[int] = []
+    panics: list[tuple[int, int]] = []
     why: str = ""
 
 
@@ -66,6 +70,7 @@ class Startup(Stepwise):
         self._lives: dict[str, _Life] = {}
         self._answers: dict[str, int] = {}  # node -> time of its last answer
         self._nemesis = Disturbances()
+        self._rows: list[tuple[str, list[tuple[int, int]], str]] = []  # node, a row long enough, why the last
         self._starts = self._panics = self._end = 0
 
     def observe(self, op: Op) -> None:
@@ -92,28 +97,54 @@ class Startup(Stepwise):
             life.state = DOWN
         elif kind not in OUTSIDE and life.state == UP and not life.worked:
             life.worked = True
-            life.panics = []
+            self._done(node, life)
 
     def _panic(self, node: str, life: _Life, event: TraceEvent) -> None:
         self._panics += 1
         if life.worked and life.state == UP:
-            life.panics = []
+            self._done(node, life)
         life.state, life.event, life.time, life.worked = PANICKED, event.index, event.time, False
         life.why = str(event.data.get("why", "no reason given"))
-        if self._nemesis.disables(node, event.time):
-            life.panics = []
-            return
-        life.panics.append(event.index)
-        if len(life.panics) == self._panics_max:
-            self._report(
-                "panic-loop",
-                [],
-                life.panics,
-                f"{node} gave up {self._panics_max} times in a row, at last at {seconds(event.time)}, and "
-                "did nothing "
-                f"between: {life.why}",
-                node=node,
-            )
+        life.panics.append((event.index, event.time))
+
+    def _done(self, node: str, life: _Life) -> None:
+        """A row is over: the node worked."""
+        if len(life.panics) >= self._panics_max:
+            self._rows.append((node, life.panics, life.why))
+        life.panics = []
+
+    def _loops(self) -> list[Anomaly]:
+        """Rows of panics that no fault excuses."""
+        open_ = [(node, life.panics, life.why) for node, life in sorted(self._lives.items())]
+        found = []
+        for node, panics, why in [*self._rows, *open_]:
+            row = self._unexcused(node, panics)
+            if len(row) >= self._panics_max:
+                text = (
+                    f"{node} gave up {len(row)} times in a row, at last at {seconds(row[-1][1])}, and did nothing "
+                    f"between: {why}"
+                )
+                found.append(Anomaly("panic-loop", [], [event for event, _ in row], text, {"node": node}))
+        return found
+
+    def _unexcused(self, node: str, panics: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The longest part of a row without a panic that a fault excuses."""
+        if len(panics) < self._panics_max:
+            return []
+        best: list[tuple[int, int]] = []
+        row: list[tuple[int, int]] = []
+        for panic in panics:
+            row = [] if self._nemesis.disables(node, panic[1]) else [*row, panic]
+            best = max(best, row, key=len)
+        return best
+
+    def violated(self) -> bool:
+        rows = [panics for _, panics, _ in self._rows] + [life.panics for life in self._lives.values()]
+        if all(len(panics) < self._panics_max for panics in rows):
+            return False
+        lives = self._lives.values()
+        waiting = max((p[-1][1] for life in lives if (p := life.panics)), default=0)
+        return self._end > waiting + self._patience and bool(self._loops())
 
     def result(self) -> Result:
         coverage = {
@@ -126,7 +157,9 @@ class Startup(Stepwise):
             return Result("unknown", self.name, why="the trace tells of no node's start", coverage=coverage)
         since, calm = self._since()
         found = [a for node in sorted(self._lives) if (a := self._judged(node, since, calm=calm)) is not None]
-        return self._verdict(coverage, "", [*found, *(self._absent(since) if calm else ())])
+        return self._verdict(
+            coverage, "", [*self._loops()[:KEPT_MAX], *found, *(self._absent(since) if calm else ())]
+        )
 
     def _works(self, node: str, life: _Life) -> bool:
         return life.worked or (life.state == UP and self._answers.get(node, -1) >= life.time)
@@ -139,7 +172,7 @@ class Startup(Stepwise):
 
     def _judged(self, node: str, since: int, *, calm: bool) -> Anomaly | None:
         life = self._lives[node]
-        if life.state == PANICKED and calm and len(life.panics) < self._panics_max:
+        if life.state == PANICKED and calm and len(self._unexcused(node, life.panics)) < self._panics_max:
             text = f"{node} gave up at {seconds(life.time)} and was not seen again: {life.why}"
             return Anomaly("panic", [], [life.event], text, {"node": node})
         waited = self._end - max(life.time, since)

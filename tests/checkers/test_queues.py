@@ -90,6 +90,15 @@ def test_a_crashed_dequeue_may_have_taken_one_value_and_no_more() -> None:
         assert h.judge(TotalQueue()).verdict == verdict
 
 
+def test_a_crashed_dequeue_takes_nothing_where_it_is_said_so() -> None:
+    h = queue(1)
+    h.invoke(1, "dequeue")
+    h.op(1, "info", "dequeue")
+    h.done(2, "drain", result=[])
+    assert h.judge(TotalQueue()).verdict == "unknown"
+    assert types(h.judge(TotalQueue(), crashed_take=False)) == ["lost"]
+
+
 def test_an_unacknowledged_value_that_comes_out_is_recovered() -> None:
     h = History()
     h.invoke(0, "enqueue", 7)

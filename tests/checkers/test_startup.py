@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from checkers.history import Op
 from checkers.liveness.startup import Startup
+from checkers.record import TraceEvent
 from tests.checkers.histories import History, types
 from tests.checkers.traces import Event, judge
 
@@ -81,6 +84,30 @@ def test_panics() -> None:
     (anomaly,) = judge(Startup(), *never_up).anomalies
     assert (anomaly.type, anomaly.trace_indexes) == ("panic-loop", [0, 1, 2])
     assert anomaly.explanation.endswith("and did nothing between: the log is torn")
+
+
+@pytest.mark.parametrize(("since", "found"), [(15, []), (26, ["panic-loop"]), (None, ["panic-loop"])])
+def test_a_panic_while_a_disk_is_being_put_at_fault_is_excused(since: int | None, found: list[str]) -> None:
+    """The fault is told at its end: online as well as all at once the row is judged by when it began."""
+    loop = [event for i in range(3) for event in (started("n0", 10 * i), panic("n0", 10 * i + 5))]
+    value: dict[str, Any] = {"fault": 0, "phase": "start", "targets": ["n0"]}
+    told = value if since is None else value | {"since": since * 1_000_000}
+    h = History()
+    h.nemesis("disk", told, at_ms=27)
+    h.nemesis("disk", {"fault": 0, "phase": "stop", "targets": ["n0"]}, at_ms=40)
+    events = [*loop, started("n0", 50), role("n0", 51)]
+    assert types(judge(Startup(), *events, ops=h.ops)) == found
+    online = Startup()
+    for index, (node, kind, data, at_ms) in enumerate(loop):
+        online.observe_trace(TraceEvent(index, at_ms * 1_000_000, node, kind, data))
+        assert not online.violated()
+    online.observe_all(h.ops)
+    for index, (node, kind, data, at_ms) in enumerate(
+        [started("n0", 50), role("n0", 51), role("n0", 30_000)]
+    ):
+        online.observe_trace(TraceEvent(6 + index, at_ms * 1_000_000, node, kind, data))
+    assert online.violated() == bool(found)
+    assert types(online.result()) == found
 
 
 def test_who_never_started() -> None:
