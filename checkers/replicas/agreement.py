@@ -59,6 +59,10 @@ class _Astray(msgspec.Struct, gc=False):
     known: TraceEvent
     event: TraceEvent
 
+    def told(self) -> str:
+        """What had been delivered; a log tells of its entries elsewhere than where it decides them."""
+        return _text(self.known.data.get("value", self.wanted))
+
 
 class Agreement(Stepwise):
     """Options: ``nodes``: all replicas; ``byzantine``: those whose trace is no testimony; ``gaps`` (default false):
@@ -206,7 +210,7 @@ class Agreement(Stepwise):
         """The other value came as well, at the other node or at this one: the two are in opposite orders."""
         if astray.index < 0:
             return
-        first, other = _text(astray.known.data["value"]), _text(astray.event.data["value"])
+        first, other = astray.told(), _text(astray.event.data["value"])
         self._report(
             "order",
             [],
@@ -352,7 +356,7 @@ class Agreement(Stepwise):
                 "prefix",
                 [],
                 [gone.known.index, gone.event.index],
-                f"{gone.known.node} delivered {_text(gone.known.data['value'])} as its {_nth(gone.index)} "
+                f"{gone.known.node} delivered {gone.told()} as its {_nth(gone.index)} "
                 f"({seconds(gone.known.time)}) and {node} {_text(gone.event.data['value'])} "
                 f"({seconds(gone.event.time)}), after the same {plural(gone.index - 1, 'value')}: neither "
                 "sequence is a "

@@ -213,3 +213,10 @@ def test_a_repeated_value_is_noticed_for_as_long_as_is_said(monkeypatch: pytest.
 def test_an_event_that_is_none_is_told(event: Event, words: str) -> None:
     with pytest.raises(MalformedHistoryError, match=words):
         Agreement().check(Record([], trace(event)))
+
+
+def test_what_a_log_has_decided_and_a_delivery_that_parts_from_it() -> None:
+    """The log's node tells no value where it decides; the words have it all the same."""
+    (anomaly,) = judge(Agreement(), append("n1", 1, "a"), commit("n1", 1), deliver("n0", "b")).anomalies
+    assert anomaly.type == "prefix"
+    assert "n1 delivered a as its" in anomaly.explanation
