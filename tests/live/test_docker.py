@@ -126,6 +126,35 @@ def test_a_cut_is_one_way(engine: Any, tmp_path: Path) -> None:
     run(main, RunSpec(env="docker", nodes=2), tmp_path, Streams(1))
 
 
+def test_a_node_without_memory_dies_of_it_and_a_lifted_limit_lets_it_live(
+    engine: Any, tmp_path: Path
+) -> None:
+    async def main(cluster: LiveCluster) -> None:
+        await cluster.start_all()
+        client = Client(cluster)
+        await client.patient("n0", type="write", key=0, value="small")
+        await cluster.limit_memory("n0", 256)
+        for key in range(LARGE_VALUES):
+            await client.once("n0", 2, type="write", key=key, value=str(key) * 200_000)
+            if not cluster._seats["n0"].member.up:
+                break
+        await until(lambda: not cluster._seats["n0"].member.up)
+        [contained] = labelled(engine)
+        assert contained.attrs["HostConfig"]["Memory"] < 1 << 30
+        await cluster.limit_memory("n0", None)
+        await cluster.start("n0")
+        for key in range(LARGE_VALUES):
+            await client.patient("n0", type="write", key=key, value=str(key) * 200_000)
+        assert (await cluster.observe())["n0"].limits == ""
+
+    run(main, RunSpec(env="docker", nodes=1), tmp_path, Streams(1))
+    assert nothing_left(engine)
+
+
+LARGE_VALUES = 40
+"""more than a limited node has room for"""
+
+
 # --- what goes wrong ------------------------------------------------------------------------------------------
 
 

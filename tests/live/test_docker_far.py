@@ -44,10 +44,15 @@ class Forwarder:
             while True:
                 near, _ = self._server.accept()
                 self.connections += 1
-                far_end = socket.socket(socket.AF_UNIX)
-                far_end.connect(self._path)
-                for ends in ((near, far_end), (far_end, near)):
-                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        with near, socket.socket(socket.AF_UNIX) as engine:
+            engine.connect(self._path)
+            back = threading.Thread(target=self._pass_on, args=(engine, near), daemon=True)
+            back.start()
+            self._pass_on(near, engine)
+            back.join()
 
     @staticmethod
     def _pass_on(source: socket.socket, target: socket.socket) -> None:

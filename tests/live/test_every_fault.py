@@ -89,14 +89,11 @@ def test_disks_that_change_what_was_written(env: str, tmp_path: Path) -> None:
     assert bites(outcome) == {"disk": (3, 3)}
 
 
-def test_too_little_processor_and_memory(env: str, tmp_path: Path) -> None:
-    """A node's log is in its memory, so with enough writes it needs more before long."""
-    faults = [
-        fault(500, 2000, "resource:slow-cpu", "all", percent=20),
-        fault(2500, 8500, "resource:memory", ("n0", "n1"), headroom_kb=0),
-    ]
-    outcome = valid(env, tmp_path / "run", faults, time_limit=9, quiet=2, rate=300)
-    assert bites(outcome) == {"resource": (2, 2)}
+def test_too_little_processor(env: str, tmp_path: Path) -> None:
+    """For want of memory nodes die elsewhere: here they need no more than they have."""
+    faults = [fault(500, 2000, "resource:slow-cpu", "all", percent=20)]
+    outcome = valid(env, tmp_path / "run", faults, time_limit=3.5)
+    assert bites(outcome) == {"resource": (1, 1)}
 
 
 MIXED = ["partition", "link", "kill", "pause", "clock", "disk:full", "disk:slow"]

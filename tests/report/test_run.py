@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shlex
 import zlib
@@ -15,7 +16,7 @@ from checkers import history
 from checkers.history import NEMESIS, Op
 from checkers.result import Anomaly, Result
 from harness.errors import UsageError
-from harness.report import columns, folder, run_report, words
+from harness.report import columns, faults, folder, run_report, words
 from harness.report.page import BYTES_MAX
 from tests.report import synthetic
 
@@ -75,6 +76,43 @@ def test_a_valid_run_says_what_was_judged_and_which_faults_bit(tmp_path):
     assert "judged by linearizability, and nothing was broken" in heading
     # of the five faults the clock's evidence says that nothing moved
     assert heading.endswith("while 4 of 5 faults bit (1 kill, 1 link, 1 partition and 1 pause).")
+
+
+def test_a_run_says_by_what_its_links_were_disturbed_and_counts_in_its_units(tmp_path):
+    synthetic.make(tmp_path, "valid", 1000)
+    assert "messages refused" in " ".join(report(tmp_path).text)
+    path = tmp_path / "results.json"
+    results = json.loads(path.read_bytes())
+    results.setdefault("summary", {})["world"] = {"means": {"partition": "packet filter", "link": "proxies"}}
+    path.write_text(json.dumps(results))
+    text = " ".join(report(tmp_path).text)
+    assert "cuts by packet filter" in text
+    assert "packets refused" in text
+    assert "messages altered" in text
+
+
+@pytest.mark.parametrize(
+    ("family", "detail", "words_"),
+    [
+        ("link", {"corrupt_ppm": 300_000}, "messages of n1 30.0 % damaged on the way"),
+        ("link", {"rate_bytes_s": 10_000}, "messages of n1 let through at 10,000 bytes a second"),
+    ],
+)
+def test_faults_of_links_in_words(family, detail, words_):
+    assert faults.describe(family, ["n1"], detail, ["n0", "n1", "n2"]).short == words_
+
+
+@pytest.mark.parametrize(
+    ("family", "state", "words_"),
+    [
+        ("clock", {"offset_ns": 5, "offset_ns_before": 5}, "n1's clock read as before"),
+        ("clock", {"offset_ns": 2_000_000, "offset_ns_before": 0, "rate_ppm": 7}, "n1's clock moved by 2 ms"),
+        ("kill", {"was_up": True, "up": False, "exit_status": -9}, "n1 gone, ended by signal 9"),
+        ("kill", {"was_up": True, "up": False, "exit_status": 70}, "n1 gone, exit status 70"),
+    ],
+)
+def test_evidence_in_words(family, state, words_):
+    assert faults.observed(family, {"nodes": {"n1": state}}).startswith(words_)
 
 
 def test_a_valid_run_without_faults_says_that_it_shows_little(tmp_path):
