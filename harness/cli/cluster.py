@@ -143,12 +143,13 @@ def sweep(
     ] = False,
 ) -> int:
     from harness.live import engine  # noqa: PLC0415
+    from harness.live.faults import lazyfs  # noqa: PLC0415
 
     if hosts is not None:
         return sweep_over_ssh(hosts, force=force)
     if force:
         raise UsageError("cluster sweep: --force goes with --hosts FILE")
-    files = engine.sweep_files()
+    files, mounts = engine.sweep_files(), lazyfs.sweep()
     host = engine.Engine()
     try:
         swept = engine.sweep(host.client)
@@ -158,7 +159,7 @@ def sweep(
         host.close()
     say(
         f"removed: {swept.containers} containers, {swept.networks} networks, "
-        f"{swept.folders + files} temporary folders"
+        f"{swept.folders + files} temporary folders" + (f", {mounts} mounts" if mounts else "")
     )
     return 0
 

@@ -27,7 +27,7 @@
 | `network` | carries the messages of nodes that speak over stdio |
 | `proxy` | stands in the links of nodes that have links of their own |
 | `inside` | proxies whose sockets are in the nodes' own networks |
-| `faults/` | faults as shell scripts on a `Remote` |
+| `faults/` | faults as shell scripts on a `Remote`, and by means of their own |
 | `services` | lin-kv, seq-kv, lww-kv, lin-tso |
 | `runtime` | the harness's coroutines over asyncio |
 | `trace` | node traces: followed live, merged at the end |

@@ -84,6 +84,11 @@ class Conversation:
             init = request.body["type"] == "init"
             self._task(self._init(request) if init else self._serve(request, self._client))
 
+    def note(self, event: Event) -> None:
+        """To the trace of the present incarnation, or of the one that has just ended."""
+        if self._trace is not None:
+            self._trace.write(_encode(Line(time.monotonic_ns(), event.kind, event.data)) + b"\n")
+
     async def close(self) -> None:
         tasks, self._tasks = list(self._tasks), set()
         for task in tasks:

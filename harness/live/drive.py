@@ -17,7 +17,7 @@ from harness.decode import decode
 from harness.errors import UsageError
 from harness.live import machines, packets
 from harness.live.cluster import LiveCluster
-from harness.live.faults import faketime
+from harness.live.faults import faketime, lazyfs
 from harness.live.keeper import Keeper
 from harness.live.member import Member, OnExit, OnLine
 from harness.live.network import Latency
@@ -102,6 +102,7 @@ def lacking(spec: RunSpec, foreign: Adapter) -> list[tuple[str, str]]:
         ("partition", "" if root else "networks of their own take root"),
         ("link", "" if root and packets.able() else "packets are carried by root, and /dev/net/tun"),
         ("clock", clock_refusal(foreign, config, inside=inside)),
+        ("power-loss", "folders in containers are not served over FUSE" if inside else lazyfs.missing()),
     ]
 
 
@@ -270,7 +271,8 @@ async def quarters(
             if made.firewall is not None and packets.able():
                 carried = packets.Packets(made.addresses, made.path, streams, latency)
             clock = faketime.in_schedule(spec, folder)
-            yield ProcessQuarters(made, keeper, carried, clock=clock)
+            lossy = lazyfs.planned(spec, folder)
+            yield ProcessQuarters(made, keeper, carried, clock=clock, lossy=lossy)
     finally:
         keeper.close()
 

@@ -15,6 +15,7 @@ from harness.live.conversation import POLL_S, Conversation, decode
 from harness.live.errors import StartError
 from harness.live.faults.faketime import FakeClock
 from harness.live.faults.firewall import Firewall
+from harness.live.faults.lazyfs import Lossy, settle, sweep
 from harness.live.keeper import Keeper
 from harness.live.linkfaults import LinkFaults
 from harness.live.machines import Machines
@@ -23,12 +24,13 @@ from harness.live.packets import Packets
 from harness.live.process import ProcessMember, die_with_harness
 from harness.live.trace import Line
 from harness.spec import RunSpec
-from harness.streams import Streams
-from harness.systems.port import UNAVAILABLE, Adapter, Place
+from harness.streams import Stream, Streams
+from harness.systems.port import UNAVAILABLE, Adapter, Event, Place
 from nemeses.port import Link, LinkRule
 
 FORMED_S = 30.0
 LARGE = 4 << 20
+SEED_MAX = (1 << 62) - 1
 
 Failed = Callable[[Exception], None]
 
@@ -76,6 +78,7 @@ class ForeignMember(ProcessMember):
         failed: Failed,
         *,
         clock: bool,
+        lossy: bool,
     ) -> None:
         super().__init__(place.name, place.folder.parent, keeper, on_line, on_exit)
         self._adapter = adapter
@@ -83,10 +86,25 @@ class ForeignMember(ProcessMember):
         self._enter = enter
         self.talk = Conversation(adapter, place, on_line, lambda: self.up, failed)
         self.fake_clock = FakeClock(self.folder / "clock", self.talk.wall) if clock else None
+        self.disk = Lossy(self.name, place.folder) if lossy else None
+
+    async def spawn(self, incarnation: int) -> None:
+        if self.disk is not None:
+            await self.disk.open()
+        await super().spawn(incarnation)
 
     def command(self, incarnation: int) -> list[str]:
         self.talk.write_to(self.folder / f"trace-{incarnation}.jsonl")
-        return [*self._enter, *self._adapter.command(self._place)]
+        command = self._adapter.command(self._place)
+        if self.disk is not None and incarnation == 1:
+            settle(self._place.folder)
+        return [*self._enter, *command]
+
+    async def lose_power(self, draws: Stream) -> int:
+        assert self.disk is not None  # or power losses are not among its capabilities
+        lost = await self.disk.lose(draws.between(0, SEED_MAX))
+        self.talk.note(Event("unsynced", lost))
+        return lost["lost_bytes"]
 
     def environment(self) -> dict[str, str]:
         clock = {} if self.fake_clock is None else self.fake_clock.environment()
@@ -119,14 +137,21 @@ class ForeignMember(ProcessMember):
 
 
 class ProcessQuarters:
-    """Processes on ``machines``. ``clock``: their wall clocks are the harness's to set."""
+    """Processes on ``machines``. ``clock``: their wall clocks are the harness's to set; ``lossy``: they may lose power,
+    and their folders are mounted over FUSE.
+    """
 
-    def __init__(self, machines: Machines, keeper: Keeper, packets: Packets | None, *, clock: bool) -> None:
+    def __init__(
+        self, machines: Machines, keeper: Keeper, packets: Packets | None, *, clock: bool, lossy: bool
+    ) -> None:
+        if lossy:
+            sweep()
         self.firewall = machines.firewall
         self.packets = packets
         self._machines = machines
         self._keeper = keeper
         self._clock = clock
+        self._lossy = lossy
 
     def place(self, name: str, folder: Path, config: Mapping[str, Any]) -> Place:
         return Place(name, self._machines.addresses, folder, config)
@@ -135,7 +160,8 @@ class ProcessQuarters:
         self, adapter: Adapter, place: Place, on_line: OnLine, on_exit: OnExit, failed: Failed
     ) -> Talking:
         enter = self._machines.enter(place.name)
-        return ForeignMember(adapter, place, enter, self._keeper, on_line, on_exit, failed, clock=self._clock)
+        faults = {"clock": self._clock, "lossy": self._lossy}
+        return ForeignMember(adapter, place, enter, self._keeper, on_line, on_exit, failed, **faults)
 
 
 class ForeignCluster(LiveCluster):
@@ -213,6 +239,8 @@ class ForeignCluster(LiveCluster):
 
     async def close(self) -> None:
         await super().close()
+        disks = [m.disk for m in self._foreign.values() if isinstance(m, ForeignMember) and m.disk is not None]
+        await asyncio.gather(*(disk.close() for disk in disks))
         for folder in self.folders.values():
             await asyncio.to_thread(give_back, folder / "data")
 

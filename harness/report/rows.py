@@ -128,6 +128,10 @@ def _started(data: dict[str, Any]) -> str:
 
 _TRACE: dict[str, Callable[[dict[str, Any]], str]] = {
     "role": lambda d: f"became {d['role']} in term {d['term']}",
+    "unsynced": lambda d: (
+        f"had {d['lost_writes']:,} writes of {d['lost_bytes']:,} bytes and {d['lost_names']} names unsynced; "
+        f"{d['syncs']:,} syncs since it last lost power"
+    ),
     "believes": lambda d: f"took {d['master']} for the master",
     "vote": lambda d: f"voted for {d['for']} in term {d['term']}",
     "append": _appended,

@@ -98,7 +98,7 @@ class Adapter:
     programs: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     image: str = ""
-    faults: frozenset[str] = frozenset({"partition", "link", "kill", "pause", "clock"})
+    faults: frozenset[str] = frozenset({"partition", "link", "kill", "pause", "clock", "power-loss"})
     settings: Mapping[str, str] = {}
 
     def check(self, config: Mapping[str, Any]) -> None:

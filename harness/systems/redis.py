@@ -30,6 +30,7 @@ from harness.systems.resp import Resp, RespError
 PORT, SENTINEL_PORT = 6379, 26379
 GROUP = "splitbrain"
 SET = "set"
+APPENDFSYNC = ("always", "everysec", "no")
 
 REFUSALS = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "MISCONF", "EXECABORT", "BUSY")
 """first words of errors that come before anything was done"""
@@ -157,7 +158,7 @@ dir {folder}
 protected-mode no
 save ""
 appendonly yes
-appendfsync always
+appendfsync {appendfsync}
 repl-diskless-sync yes
 repl-diskless-sync-delay 0
 repl-timeout 5
@@ -184,12 +185,16 @@ class Redis(Adapter):
     settings: Mapping[str, str] = {
         "down_after_ms": "without an answer, until a sentinel takes a server for dead; 1000",
         "failover_ms": "that a failover may take, and until the next; 3000",
+        "appendfsync": "when what was acknowledged is synced: always, everysec or no; always",
     }
 
     def check(self, config: Mapping[str, Any]) -> None:
         super().check(config)
         for key, value in config.items():
-            if type(value) is not int or value < 1:
+            if key == "appendfsync":
+                if value not in APPENDFSYNC:
+                    raise ValueError(f"{key}: expected {', '.join(APPENDFSYNC)}, got {value!r}")
+            elif type(value) is not int or value < 1:
                 raise ValueError(f"{key}: expected a number of milliseconds, got {value!r}")
 
     def command(self, place: Place) -> list[str]:
@@ -199,7 +204,8 @@ class Redis(Adapter):
         replicaof = "" if place.first else f"replicaof {first} {PORT}"
         common = {"address": place.address, "folder": place.folder}
         if not server.exists():
-            server.write_text(SERVER_CONF.format(**common, port=PORT, replicaof=replicaof))
+            synced = {"appendfsync": place.config.get("appendfsync", APPENDFSYNC[0])}
+            server.write_text(SERVER_CONF.format(**common, **synced, port=PORT, replicaof=replicaof))
         if not sentinel.exists():
             settings = {
                 "quorum": len(place.addresses) // 2 + 1,
