@@ -137,8 +137,8 @@ class ForeignMember(ProcessMember):
 
 
 class ProcessQuarters:
-    """Processes on ``machines``. ``clock``: their wall clocks are the harness's to set; ``lossy``: they may lose power,
-    and their folders are mounted over FUSE.
+    """Processes on ``machines``. ``clock``: their wall clocks are the harness's to set; ``lossy``: they may lose
+    power, and their folders are mounted over FUSE.
     """
 
     def __init__(
@@ -239,7 +239,9 @@ class ForeignCluster(LiveCluster):
 
     async def close(self) -> None:
         await super().close()
-        disks = [m.disk for m in self._foreign.values() if isinstance(m, ForeignMember) and m.disk is not None]
+        disks = [
+            m.disk for m in self._foreign.values() if isinstance(m, ForeignMember) and m.disk is not None
+        ]
         await asyncio.gather(*(disk.close() for disk in disks))
         for folder in self.folders.values():
             await asyncio.to_thread(give_back, folder / "data")

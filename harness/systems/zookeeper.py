@@ -150,7 +150,7 @@ class ZooKeeper(Adapter):
     requests = frozenset(SERVED)
     programs = ("java",)
     packages = ("zookeeper", "default-jre-headless")
-    faults = frozenset({"partition", "link", "kill", "pause"})
+    faults = frozenset({"partition", "link", "kill", "pause", "power-loss"})
     """under libfaketime 0.9.10 its members find no leader, whatever the clock says"""
     settings: Mapping[str, str] = {
         "reads": "ordered: behind a write through a quorum; sync: behind a sync; local: as they are, maybe stale",

@@ -159,9 +159,7 @@ def test_it_is_refused_in_one_line_where_something_is_missing(monkeypatch: pytes
     needs("redis-server", root=False)
     spec = RunSpec(system="redis", workload="g-set", env="process", nemesis=["power-loss"], nodes=3)
     monkeypatch.setattr(lazyfs, "DEVICE", Path("/dev/nothing"))
-    with pytest.raises(
-        UsageError, match=r"\(/dev/nothing cannot be opened\)"
-    ):
+    with pytest.raises(UsageError, match=r"\(/dev/nothing cannot be opened\)"):
         check_spec(spec)
 
 
