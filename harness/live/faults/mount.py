@@ -169,8 +169,10 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
         return 0
 
     def utimens(self, path: str, times: tuple[int, int] | None = None) -> int:
-        now = time.time_ns()
-        os.utime(self._disk.at(path), ns=times or (now, now), follow_symlinks=False)
+        if times is None:
+            os.utime(self._disk.at(path), follow_symlinks=False)
+        else:
+            os.utime(self._disk.at(path), ns=times, follow_symlinks=False)
         return 0
 
 
