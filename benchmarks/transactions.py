@@ -1,6 +1,7 @@
 """Transactions: how long until every anomaly of a million of them is classified.
 
     python benchmarks/transactions.py [--workload list-append|rw-register] [--count 1000000] [--inject 0.01] ...
+    python benchmarks/transactions.py --peer 'CMD {file} {workload} {model}'    # and a peer's times and ratios
 
 A history like those of Elle's generator: 1 to 4 micro-operations, half of them reads, keys chosen with exponential
 odds and replaced after so many writes, each transaction taking effect at one moment between its invocation and its
@@ -9,12 +10,18 @@ completion. ``--inject`` breaks that share of the transactions, each in one of s
 
 Each history is written as a columnar file and judged by a process of its own, which says how long loading and
 checking took, what was found, and the most memory it had.
+
+A peer gets the same history as EDN (``--peer-format``) and prints one JSON object for each time that it checked it:
+``{"valid": true | false | "unknown", "check_s": seconds}``, and what else it likes. The first is its cold time, the
+best of the others its warm one. What it says besides, on lines that begin otherwise, is passed over. Exit code 1
+where verdicts differ, or either has none.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -28,11 +35,13 @@ import numpy as np
 # benchmarks/checkers.py would be found first, under the name of the package
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from checkers import formats  # noqa: E402
 from checkers.columns import FAIL, INFO, INT, INVOKE, LEN, LIST, NIL, OK, STR, Column, History  # noqa: E402
 from checkers.memory import peak_mb  # noqa: E402
 from checkers.npz import load, save  # noqa: E402
 from checkers.record import Record  # noqa: E402
 from checkers.registry import create  # noqa: E402
+from checkers.txn.models import DEFAULT  # noqa: E402
 
 WAYS = ("stale", "aborted", "middle", "twice", "swapped", "lost", "skew", "early")
 """of injected anomalies: a read of an old version, of what an aborted transaction wrote, in the middle of a
@@ -264,7 +273,38 @@ def judge(path: Path, checker: str, model: str | None) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def ask(peer: str, path: Path, workload: str, model: str, timeout: float) -> list[dict[str, Any]]:
+    """A peer's answers about a file, one for each time that it checked it; none if it failed or was too slow."""
+    places = {"{file}": str(path), "{workload}": workload, "{model}": model}
+    command = []
+    for part in shlex.split(peer):
+        for place, value in places.items():
+            part = part.replace(place, value)  # noqa: PLW2901
+        command.append(part)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        return []
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return [answer for answer in answers if "valid" in answer]
+
+
+def beside(found: dict[str, Any], answers: list[dict[str, Any]]) -> bool:
+    """Print a peer's times beside ours; whether both have a verdict, and the same."""
+    if not answers:
+        print("  peer: no answer")
+        return False
+    named = {True: "valid", False: "invalid"}
+    verdicts = {named.get(a["valid"], "unknown") for a in answers}
+    times = [a["check_s"] for a in answers]
+    kinds = {"cold": times[0], **({"warm": min(times[1:])} if times[1:] else {})}
+    for kind, took in kinds.items():
+        ratio = took / max(found["check_s"], 0.001)
+        print(f"  peer, {kind}: {took:.3f} s, {ratio:.1f} times ours; {' and '.join(sorted(verdicts))}")
+    return verdicts == {found["verdict"]} != {"unknown"}
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -279,29 +319,42 @@ def main() -> None:
     parser.add_argument("--unknown", type=float, default=0.0)
     parser.add_argument("--model", help="of consistency; strict-serializable unless given")
     parser.add_argument("--keep", type=Path, help="write the history here, and keep it")
+    parser.add_argument("--peer", default="", help="a command that judges {file}, see above")
+    parser.add_argument(
+        "--peer-format", default="edn", choices=formats.WRITTEN, help="in which it gets the history"
+    )
+    parser.add_argument("--timeout", type=float, default=900.0, help="seconds for a peer in all")
     parser.add_argument("--judge", type=Path, help="only judge this file, in this process")
     args = parser.parse_args()
     if args.judge:
         print(json.dumps(judge(args.judge, args.workload, args.model)))
-        return
+        return 0
+    answers = []
     with tempfile.TemporaryDirectory() as folder:
         path = args.keep or Path(folder) / "history.npz"
         made = Made(args)
-        save(made.history(), path)
-        print(
-            f"{args.workload}: {args.count:,} transactions, seed {args.seed}, injected {dict(made.injected)}"
-        )
+        history = made.history()
+        save(history, path)
+        injected = dict(made.injected)
+        print(f"{args.workload}: {args.count:,} transactions, seed {args.seed}, injected {injected}")
         command = [sys.executable, __file__, "--judge", str(path), "--workload", args.workload]
         command += ["--model", args.model] if args.model else []
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         found = json.loads(done.stdout)
+        if args.peer:
+            other = Path(folder) / f"history.{args.peer_format}"
+            with other.open("wb") as out:
+                formats.write(history, out, args.peer_format)
+            del made, history  # a peer may want the memory
+            answers = ask(args.peer, other, args.workload, args.model or DEFAULT, args.timeout)
     print(
         f"  load {found['load_s']} s ({found['loaded_mb']} MB), check {found['check_s']} s "
         f"(cpu {found['check_cpu_s']} s), peak {found['peak_mb']} MB: {found['verdict']}"
     )
     for name, count in found["anomalies"].items():
         print(f"    {name}: {count}")
+    return 0 if not args.peer or beside(found, answers) else 1
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
