@@ -143,13 +143,27 @@ class _Others:
             if len(odd)
             else odd
         )
-        for m in self.out.places("future-read", np.concatenate([good[inside], odd])):
-            key, read_, element = self._key(m), int(read[m]), self.micro.value_of(m)
+        early = self._contradicted()
+        early |= {m: int(read[m]) for m in np.concatenate([good[inside], odd]).tolist()}
+        for m, read_ in self.out.add("future-read", sorted(early.items())):
+            key, element = self._key(m), self.micro.value_of(m)
             sentence = (
                 f"T1 read key {text(key)} as {shown(self._list(read_), element)}; it appended {text(element)} "
                 "only after that."
             )
             self.out.tell("future-read", [self._txn(m)], sentence, key)
+
+    def _contradicted(self) -> dict[int, int]:
+        """The same of reads that contradict their own transaction: append -> read."""
+        micro, found = self.micro, self.found
+        early: dict[int, int] = {}
+        reads = np.flatnonzero((found.base == CONTRADICTS) & (found.ambiguous[micro.key] < 0))
+        for read in reads.tolist():
+            for m in range(read + 1, int(micro.offsets[self._txn(read) + 1])):
+                appended = micro.f[m] == APPEND and micro.key[m] == micro.key[read]
+                if appended and micro.value_of(m) in self._list(read):
+                    early.setdefault(m, read)
+        return early
 
     def _unwritten(self) -> None:
         """Elements that nobody appended, or that are there twice; each is told once, by its first reader."""

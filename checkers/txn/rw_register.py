@@ -142,7 +142,8 @@ class _Others:
 
     def _intermediate(self) -> None:
         micro, found = self.micro, self.found
-        bad = (self.writer >= 0) & (found.later[self.writer] == 1) & (found.role[self.reads] == EXTERNAL)
+        bad = (self.writer >= 0) & (found.later[self.writer] == 1)
+        bad &= np.isin(found.role[self.reads], (EXTERNAL, CONTRADICTS))
         bad &= (micro.txn[self.writer] != micro.txn[self.reads]) & ~self.aborted[micro.txn[self.writer]]
         for m in self.out.places("G1b", self.reads[bad]):
             write = int(found.writer[found.version[m]])

@@ -193,3 +193,29 @@ def test_a_read_that_contradicts_its_transaction_is_still_a_read() -> None:
     assert types(h.judge(RwRegister(), model="read-committed")) == ["G1c"]
     assert h.judge(RwRegister(), model="read-uncommitted").verdict == "valid"
     assert types(h.judge(RwRegister(), model="read-atomic"))[0] == "internal"
+
+
+def test_a_read_that_contradicts_its_transaction_may_be_in_the_middle_of_another() -> None:
+    h = history("0 T wx1 wx2", "1 T wx3 rx1")
+    assert types(h.judge(RwRegister(), model="read-committed")) == ["G1b"]
+    assert types(h.judge(RwRegister())) == ["G1b", "internal"]
+    last = history("0 T wx1 wx2", "1 T wx3 rx2")
+    assert last.judge(RwRegister(), model="read-committed").verdict == "valid"
+
+
+def test_what_reads_of_unknown_transactions_say_is_nothing() -> None:
+    """Such a transaction completes with its reads as they were asked for, which is no read of the initial state."""
+    h = history("0 T wx1", "0 invoke rx_", "0 info rx_", "1 T rx1", "1 T wx2")
+    for options in ({}, {"linearizable_keys": True}):
+        assert judge(h, "strict-serializable", **options).verdict == "valid"
+
+
+def test_a_transaction_that_reads_its_own_write_loses_no_update() -> None:
+    h = history("0 invoke wx1rx1wx2", "1 invoke rx1wx3", "0 ok wx1rx1wx2", "1 ok rx1wx3")
+    assert types(judge(h, "serializable")) == ["G1b"]
+
+
+def test_unknown_transactions_that_were_seen_write_all_that_they_write() -> None:
+    h = history("0 T wx1", "1 invoke wx2wy1", "0 T ry1rx1", "1 info wx2wy1")
+    result = judge(h, "strict-serializable")
+    assert types(result) == ["G-single-realtime"]

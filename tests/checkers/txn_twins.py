@@ -79,17 +79,18 @@ class Lists:
         base: dict[Any, list[Any]] = {}
         own: dict[Any, list[Any]] = {}
         placed: dict[Any, int] = {}
+        met: list[tuple[Any, list[Any]]] = []
         for f, key, value in txn.micro:
             mine = own.setdefault(key, [])
             if f == "append":
                 if not mine and key in placed:
                     self.reads[placed[key]] = (*self.reads[placed[key]][:4], True)
-                    if value in base[key]:
-                        self.found.add("future-read")
-                elif mine and key in placed and value in base[key]:
+                if any(value in seen for k, seen in met if k == key):
                     self.found.add("future-read")
                 mine.append(value)
-            elif key in base:
+                continue
+            met.append((key, value))
+            if key in base:
                 self.views.append((key, value))
                 if value != base[key] + mine:
                     self._contradicts(n, key, value)
