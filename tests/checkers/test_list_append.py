@@ -428,7 +428,7 @@ def test_a_read_that_contradicts_its_transaction_may_foresee_it_too() -> None:
     h = history("0 T ax1", "1 T ax2 rx[1 2 3] ax3")
     assert types(h.judge(ListAppend(), model="read-committed")) == ["future-read"]
     assert types(h.judge(ListAppend())) == ["future-read", "internal"]
-    by_another = history("0 T ax1", "0 T ax3", "1 T ax2 rx[1 2 3] ax4")
+    by_another = history("0 T ax1", "0 T ax3", "1 T ax2 rx[1 3] ax4")
     assert by_another.judge(ListAppend(), model="read-committed").verdict == "valid"
-    again = history("0 T ax1", "0 T ax3", "1 T ax2 rx[1 2 3] ax3")
+    again = history("0 T ax1", "0 T ax3", "1 T ax2 rx[1 3] ax3")
     assert again.judge(ListAppend(), model="read-committed").verdict == "unknown"
