@@ -95,11 +95,15 @@ class _Key(msgspec.Struct):
     reads: dict[int | str, _Read] = {}
     final: dict[str, _Read] = {}
     """node -> its last read of the final phase"""
+    late: dict[str, _Read] = {}
+    """node or process -> its last read since the last addition began"""
 
 
 class PnCounter(Running):
     """Options: ``linearizable`` (default false: the counter is eventual, so only the last read of each node in the
-    final phase must show everything; other reads may show any of the additions begun before they ended).
+    final phase must show everything; other reads may show any of the additions begun before they ended);
+    ``quiet`` (default false): a history without phases ends with reads that are final, those after the last addition.
+    Without it such reads make a history valid, and never invalid.
 
     Memory is flat: the operations that are open, and the reads that depend on these.
     """
@@ -111,6 +115,7 @@ class PnCounter(Running):
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
         self._every = self._judges_every()
+        self._quiet = self.flag("quiet", default=False)
         self._keys: dict[Hashable, _Key] = {}
         self._final = False
         self._adds = 0
@@ -137,6 +142,7 @@ class PnCounter(Running):
     def began(self, op: Op, position: int) -> None:  # noqa: ARG002
         if op.f in SIGNS:
             key = self._key(op)
+            key.late.clear()
             add = key.adds[op.process] = _Add(op, _delta(op))
             key.tried[add.delta > 0] += add.delta
             for read in key.reads.values():
@@ -164,7 +170,7 @@ class PnCounter(Running):
             key.crashed = key.crashed.with_(add.delta)
         else:
             key.tried[add.delta > 0] -= add.delta
-            for read in (*key.reads.values(), *key.final.values()):
+            for read in (*key.reads.values(), *key.final.values(), *key.late.values()):
                 read.maybe.pop(add, None)
             for read in add.reads:
                 read.maybe.pop(add, None)
@@ -182,6 +188,8 @@ class PnCounter(Running):
             elif not key.tried[0] <= done.value <= key.tried[1] and self._condemn(read, self.found):
                 bounds = f"{key.tried[0]} to {key.tried[1]}"
                 self._tell(self.found, read, f"all additions begun so far allow only {bounds}")
+            node = done.node or read.invoke.node
+            key.late[f"process {done.process}" if node is None else node] = read
             return
         self._judged += 1
         if not self._judge(read):
@@ -243,8 +251,15 @@ class PnCounter(Running):
 
     def _judge_final(self) -> tuple[Findings, int]:
         found, judged = self.found.copy(), 0
-        for key in self._keys.values():
-            for read in key.final.values():
+        last = [key.final if self._final else key.late for key in self._keys.values()]
+        if (
+            not self._final
+            and not self._quiet
+            and not all(self._possible(r, []) for some in last for r in some.values())
+        ):
+            return found, 0
+        for some in last:
+            for read in some.values():
                 judged += 1
                 if not self._possible(read, []) and found.room(self.anomalies[0]):
                     self._tell(found, read, self._allowed(read))
@@ -263,6 +278,10 @@ class PnCounter(Running):
             coverage["judged_by_bounds_only"] = self._coarse
         self._coarse = coarse
         none = "no read was ok" if self._every else "no read of the final phase was ok"
+        if not self._every and not self._final and any(key.late for key in self._keys.values()):
+            none = (
+                "the last reads do not show everything, and nothing says that they are final (option quiet)"
+            )
         return conclude(self.name, self.anomalies, found, coverage, "" if judged else none)
 
 

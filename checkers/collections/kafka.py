@@ -17,6 +17,7 @@ and returns an offset, ``poll`` returns messages with their offsets, in order an
 | lost-commit | the committed offset is less than every one that could be current |
 | unexpected-commit | the committed offset is greater than every one that was ever committed |
 
+Of an operation of unknown outcome the sends whose offsets it learned count once any message of it was polled.
 Messages must be distinct per key. Offsets without a message are no gap (transactions leave such). Operations:
 ``send``, ``poll`` and ``txn`` (kafka_log.py), ``assign`` and ``subscribe`` of a list of keys, ``commit`` of
 a map of key to offset, ``committed``, which returns such a map. After ``subscribe`` the keys of a process may be
@@ -30,7 +31,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from checkers.collections.kafka_commits import Commits
-from checkers.collections.kafka_log import POLL, SEND, Log, Message, Send, Sighting, messages
+from checkers.collections.kafka_log import POLL, SEND, Log, Message, Send, Sighting, messages, told
 from checkers.history import Op
 from checkers.result import Result
 from checkers.running import Findings, Running, conclude
@@ -95,6 +96,7 @@ class Kafka(Running):
         self._pairs: list[Pair] = []
         self._last: dict[int | str, dict[tuple[str, str], Step]] = {}
         self._subscribed: set[int | str] = set()
+        self._unsure: dict[int, tuple[Sighting, list[Message]]] = {}  # by invocation
         self._commits = Commits(self._commit_found)
         self._counts = dict.fromkeys(("sends", "polls", "messages_polled", "polls_subscribed"), 0)
 
@@ -121,6 +123,7 @@ class Kafka(Running):
                 self._done(invoke, op)
             elif op.type == "info" and any(m.kind == SEND for m in messages(invoke)):
                 self._follow(invoke, op, [m for m in messages(invoke) if m.kind == SEND])
+                self._doubt(invoke, op)
         elif invoke.f in ("assign", "subscribe"):
             if op.type != "fail":
                 kept = {str(key) for key in invoke.value} if isinstance(invoke.value, list | tuple) else set()
@@ -144,6 +147,29 @@ class Kafka(Running):
                 seen = log.polls.get(identity(message.value))
                 if op.type == "fail" and seen is not None:
                     self._aborted(log, send, seen)
+
+    def _doubt(self, invoke: Op, op: Op) -> None:
+        """Sends of unknown outcome at known offsets."""
+        sent = told(invoke, op)
+        if not sent:
+            return
+        self._unsure[invoke.index] = Sighting(invoke, op), sent
+        names = [(m.key, identity(m.value)) for m in messages(invoke) if m.kind == SEND]
+        if any(
+            name in self._log(key).polls and self._log(key).sends[name].invoke is invoke
+            for key, name in names
+        ):
+            self._sent(invoke)
+
+    def _sent(self, invoke: Op) -> None:
+        """A message of the operation was polled: so all of it was sent."""
+        by, sent = self._unsure.pop(invoke.index, (None, []))
+        for message in sent:
+            assert by is not None
+            log, name = self._log(message.key), identity(message.value)
+            if log.sends[name].invoke is invoke:
+                log.sends[name].sure = True
+                self._see(log, message, name, by)
 
     def _done(self, invoke: Op, op: Op) -> None:
         by = Sighting(invoke, op)
@@ -206,6 +232,8 @@ class Kafka(Running):
             )
         elif send.type == "fail":
             self._aborted(log, send, by)
+        else:
+            self._sent(send.invoke)
 
     def _aborted(self, log: Log, send: Send, seen: Sighting) -> None:
         done = send.done
@@ -278,13 +306,18 @@ class Kafka(Running):
             return
         bound, by = log.polled_to
         for name, send in log.sends.items():
-            if send.type != "ok" or name in log.polls or name not in log.offsets:
+            if not (send.type == "ok" or send.sure) or name in log.polls or name not in log.offsets:
                 continue
             offset = max(log.offsets[name])
             if offset <= bound:
                 assert send.done is not None
+                how = (
+                    "acknowledged"
+                    if send.type == "ok"
+                    else "sent, as another message of its operation was polled,"
+                )
                 text = (
-                    f"message {_value(send.value)} of key {log.key} was acknowledged at offset {offset} to "
+                    f"message {_value(send.value)} of key {log.key} was {how} at offset {offset} to "
                     f"{who(send.done)} at {seconds(send.done.time)} and never polled, though offset {bound} was, by "
                     f"{_at(by)}"
                 )

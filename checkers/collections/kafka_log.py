@@ -53,6 +53,24 @@ def _sent(op: Op, micro: Any) -> Message:
     return Message(SEND, key, None, value)
 
 
+def told(invoke: Op, op: Op) -> list[Message]:
+    """The sends of an operation of unknown outcome whose offsets it learned all the same: ``[offset, value]``."""
+    asked, micros = messages(invoke), op.value if isinstance(op.value, list | tuple) else ()
+    answers = [m for m in micros if isinstance(m, list | tuple) and len(m) == 3 and m[0] == SEND]
+    sends = [m for m in asked if m.kind == SEND]
+    if len(answers) != len(sends):
+        return []
+    return [
+        Message(SEND, send.key, answer[2][0], send.value)
+        for send, answer in zip(sends, answers, strict=True)
+        if isinstance(answer[2], list | tuple)
+        and len(answer[2]) == 2
+        and type(answer[2][0]) is int
+        and answer[2][1] == send.value
+        and str(answer[1]) == send.key
+    ]
+
+
 def _polled(op: Op, got: Any) -> list[Message]:
     if got is None or (op.type != "ok" and isinstance(got, list | tuple)):
         return []
@@ -84,6 +102,8 @@ class Send(msgspec.Struct, eq=False):
     invoke: Op
     done: Op | None = None
     type: str = "info"
+    sure: bool = False
+    """it was sent, though nobody was told: its offset is known, and a message of its operation was polled"""
 
 
 class Log(msgspec.Struct, eq=False):

@@ -12,7 +12,7 @@ from checkers.collections.kafka_log import messages
 from checkers.history import MalformedHistoryError, Op
 from checkers.operations import operations
 from checkers.record import Record
-from tests.checkers.histories import History
+from tests.checkers.histories import History, types
 from tests.checkers.scrambles import scramble
 
 PLAIN = (
@@ -166,3 +166,23 @@ def test_other_operations_are_malformed(value: Any) -> None:
 def test_an_anomaly_to_allow_must_exist() -> None:
     with pytest.raises(ValueError, match="no anomaly is called 'G0'"):
         Kafka({"allow": ["G0"]})
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_sends_of_unknown_outcome_at_known_offsets_count_once_one_is_polled(early: bool) -> None:
+    """The second message is at offset 0 of its key, and another one was polled at offset 1."""
+
+    def judged(*, seen: bool) -> list[str]:
+        h = History()
+        h.invoke(0, "send", [["send", "x", 1], ["send", "y", 2]])
+        if seen and early:
+            polled(h, 2, x=[[0, 1]])
+        h.op(0, "info", "send", [["send", "x", 1], ["send", "y", [0, 2]]])
+        if seen and not early:
+            polled(h, 2, x=[[0, 1]])
+        sent(h, 1, "y", 1, 3)
+        polled(h, 2, y=[[1, 3]])
+        return types(h.judge(Kafka()))
+
+    assert judged(seen=False) == []
+    assert judged(seen=True) == ["lost-write"]
