@@ -8,7 +8,7 @@ cdef word_t ONE
 cdef class Cores(Search):
     cdef public number_t state_count
     cdef number_t failures, size, work, all_values
-    cdef bint changed, dissecting
+    cdef bint dissecting
     cdef number_t[::1] failed_at, states_then
     cdef number_t[::1] which, wants, makes, since, until_then, trial_which, trial_begin, trial_end, gone, order, todo
 
@@ -47,6 +47,9 @@ cdef class Cores(Search):
 
     @cython.locals(todo=number_t, k=number_t, place=number_t)
     cdef int by_operations(self) except -1
+
+    @cython.locals(place=number_t, before=number_t)
+    cdef int by_freed(self) except -1
 
     @cython.locals(free=bint, i=number_t)
     cdef bint free_of(self, number_t value) noexcept

@@ -119,19 +119,19 @@ class Cores(Search):
         """Weaken what was taken while it stays impossible, until nothing is left to try or so many operations were
         looked at; how many operations are left: ``which``, and what is left of each in ``wants`` and ``makes``.
         What ``look`` raises is passed on, and what is left then is impossible, too.
+
+        What cannot go need not be tried again when less is left: without it even more was possible.
         """
         self.all_values = values
         self.gone = numbers(values)
         self.order = numbers(values)
         self.work = work
-        while True:
-            self.changed = False
-            self.by_values()
-            if self.size > FEW:
-                self.by_parts()
-            self.by_operations()
-            if not self.changed or self.work <= 0:
-                return self.size
+        self.by_values()
+        if self.size > FEW:
+            self.by_parts()
+        self.by_operations()
+        self.by_freed()
+        return self.size
 
     def left(
         self, which: MutableSequence[int], wants: MutableSequence[int], makes: MutableSequence[int]
@@ -159,7 +159,6 @@ class Cores(Search):
             self.since[i] = self.trial_begin[i]
             self.until_then[i] = self.trial_end[i]
         self.size = count
-        self.changed = True
         return True
 
     def put_on_trial(self, count: int, i: int, need: int, put: int) -> int:
@@ -265,6 +264,17 @@ class Cores(Search):
                 self.weakened(place, NONE, self.makes[place])
             if place < self.size and self.which[place] == self.todo[k] and self.free_of(self.makes[place]):
                 self.weakened(place, self.wants[place], NONE)
+        return 0
+
+    def by_freed(self) -> int:
+        """What is put that nothing observes any more, since an operation behind it has forgotten what it needed."""
+        place = 0
+        while place < self.size:
+            before = self.size
+            if self.free_of(self.makes[place]):
+                self.weakened(place, self.wants[place], NONE)
+            if self.size == before:
+                place += 1
         return 0
 
     def free_of(self, value: int) -> bool:

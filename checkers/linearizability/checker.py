@@ -18,7 +18,7 @@ import numpy as np
 from checkers.columns import Int8, Int64, columnar
 from checkers.history import Op
 from checkers.linearizability.budget import Budget
-from checkers.linearizability.engines import DECLINED, INVALID, UNKNOWN, Engine, engine_named, undecided
+from checkers.linearizability.engines import DECLINED, INVALID, UNKNOWN, Engine, engine_named
 from checkers.linearizability.objects import Objects, Tally, grouped
 from checkers.memory import peak_mb
 from checkers.models import CAS_REGISTER, MODELS, Model, ModelError, own
@@ -131,35 +131,30 @@ def check(history: Sequence[Op], model: str | Model = CAS_REGISTER, **options: A
 
 def decide(objects: Objects, model: Model, engines: Iterable[Engine], budget: Budget) -> Decided:
     """Ask engines in order, each for the keys that all before it declined."""
-    status, position, why = undecided(objects.keys)
-    by = np.zeros(objects.keys, np.uint8)
-    asked: list[Engine] = []
-    left = np.arange(objects.keys)
-    for number, engine in enumerate(engines):
-        asked.append(engine)
-        found = engine.decide(objects.some(left), model, budget)
-        if number == 0:
-            status, position, why = found
-        else:
-            status[left] = found.status
-            position[left] = found.position
-            by[left] = number
-            why.update({int(left[key]): reason for key, reason in found.why.items()})
-        left = np.flatnonzero(status == DECLINED)
-        if not len(left):
-            break
-    return Decided(status, position, why, by, asked)
+    left = iter(engines)
+    first = next(left)
+    decided = Decided(*first.decide(objects, model, budget), np.zeros(objects.keys, np.uint8), [first])
+    while len(keys := np.flatnonzero(decided.status == DECLINED)) and (engine := next(left, None)):
+        found = engine.decide(objects.some(keys), model, budget)
+        decided.status[keys] = found.status
+        decided.position[keys] = found.position
+        decided.by[keys] = len(decided.engines)
+        decided.why.update({int(keys[key]): reason for key, reason in found.why.items()})
+        decided.engines.append(engine)
+    return decided
 
 
 def _result(objects: Objects, model: Model, decided: Decided, coverage: dict[str, Any]) -> Result:
     status = decided.status
-    coverage["keys_decided"] = coverage["keys"] - int(((status == UNKNOWN) | (status == DECLINED)).sum())
+    statuses = np.bincount(status, minlength=DECLINED + 1).tolist()
+    open_keys = statuses[UNKNOWN] + statuses[DECLINED]
+    coverage["keys_decided"] = coverage["keys"] - open_keys
     coverage["engines"] = decided.counts()
-    invalid = np.flatnonzero(status == INVALID)
-    if len(invalid):
+    if statuses[INVALID]:
         from checkers.linearizability.explain import explain, untold  # noqa: PLC0415 (words only where they are due)
 
         anomalies = []
+        invalid = np.flatnonzero(status == INVALID)
         first = invalid[np.argsort(decided.position[invalid], kind="stable")].tolist()
         for count, key in enumerate(first):
             position, engine = int(decided.position[key]), decided.engines[decided.by[key]]
@@ -169,12 +164,12 @@ def _result(objects: Objects, model: Model, decided: Decided, coverage: dict[str
                 anomalies.append(untold(objects.only(key), model, position))
         anomalies.sort(key=_last_op)
         return Result("invalid", NAME, anomalies, coverage=coverage)
-    unknown = np.flatnonzero((status == UNKNOWN) | (status == DECLINED))
-    if len(unknown):
+    if open_keys:
         from checkers.linearizability.tell import value  # noqa: PLC0415
 
+        unknown = np.flatnonzero((status == UNKNOWN) | (status == DECLINED))
         key = int(unknown[np.argmin(decided.position[unknown])])
-        more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+        more = f" (and {open_keys - 1} more)" if open_keys > 1 else ""
         why = decided.why.get(key, "no engine can decide it")
         if status[key] == DECLINED:
             why = f"engine {decided.engines[decided.by[key]].name} does not apply: {why}"

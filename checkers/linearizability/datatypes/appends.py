@@ -23,7 +23,16 @@ from checkers.columns import Int64
 from checkers.linearizability.budget import Budget
 from checkers.linearizability.datatypes.blocks import Staged, backwards, crossed
 from checkers.linearizability.datatypes.timeline import Timeline, reject
-from checkers.linearizability.engines import CRASHED, DECLINED, INVALID, VALID, Decisions, Engine, undecided
+from checkers.linearizability.engines import (
+    CRASHED,
+    DECLINED,
+    INVALID,
+    NONE,
+    VALID,
+    Decisions,
+    Engine,
+    undecided,
+)
 from checkers.linearizability.objects import Objects
 from checkers.models import Model, ModelError, freeze
 from checkers.models.tabled import shown
@@ -86,18 +95,15 @@ class _Facts:
 
     def __init__(self, objects: Objects, model: Model) -> None:
         self.names = [objects.fs[f] for f in objects.f.tolist()]
-        invoked, completed, _, self._value = objects.arguments
-        self.asked, self.told = invoked.tolist(), completed.tolist()
+        invoked, completed, _, value = objects.arguments
+        asked, told = invoked.tolist(), completed.tolist()
+        values = {code: value(code) for code in {*asked, *told} if code != NONE}
+        values[NONE] = None
+        self.asked = [values[code] for code in asked]
+        self.told = [values[code] for code in told]
         self.begin, self.end = objects.begin.tolist(), objects.end.tolist()
         self.initial = freeze(model.initial)
         self.listed = model.name == "append-list"
-        self._values: dict[int, Any] = {}
-
-    def value(self, code: int) -> Any:
-        found = self._values.get(code, self)
-        if found is self:
-            found = self._values[code] = self._value(code)
-        return found
 
 
 class _Block:
@@ -125,11 +131,12 @@ class _Key:
         self.appends: dict[Any, list[int]] = {}
         self.reads: dict[Any, list[int]] = {}
         self.text: bool | None = None
+        names, end, told, reads = facts.names, facts.end, facts.told, self.reads
         for number in numbers:
-            name = facts.names[number]
+            name = names[number]
             if name in _READS:
-                if facts.end[number] != CRASHED:
-                    self.reads.setdefault(facts.value(facts.told[number]), []).append(number)
+                if end[number] != CRASHED:
+                    reads.setdefault(told[number], []).append(number)
             elif name in ("put", "append"):
                 self._add(self.puts if name == "put" else self.appends, number)
             else:
@@ -141,7 +148,7 @@ class _Key:
         self._blocks_found: list[_Block] = []
 
     def _add(self, where: dict[Any, list[int]], number: int) -> None:
-        value = self.facts.value(self.facts.asked[number])
+        value = self.facts.asked[number]
         text = isinstance(value, str) and not self.facts.listed
         if self.text is None:
             self.text = text
@@ -191,7 +198,7 @@ class _Key:
                 by_put.setdefault(self._put_of(text, reader) if text and self.puts else -1, []).append(reader)
             for put, readers in by_put.items():
                 if put not in blocks:
-                    base = text[:0] if put < 0 else self.facts.value(self.facts.asked[put])
+                    base = text[:0] if put < 0 else self.facts.asked[put]
                     blocks[put] = _Block(put, base)
                 self._extend(blocks[put], text, readers)
         self._blocks_found = list(blocks.values())
