@@ -38,6 +38,13 @@ NIL, BOOL, INT, FLOAT, STR, LIST, MAP, OTHER, LEN = range(9)
 NEMESIS = -1
 """the nemesis in the column ``process``: the first of the names"""
 
+PLAIN = 1 << NIL | 1 << BOOL | 1 << INT | 1 << STR
+"""kinds whose values can be told apart by arithmetic, a bit each"""
+DENSE_SLACK = 4
+"""so they are while there are at most so many places a value"""
+FAR = 1 << 62
+"""beyond, the arithmetic would need more than 64 bits"""
+
 INT_MIN, INT_MAX = -(1 << 63), (1 << 63) - 1
 DEPTH_MAX = 200
 """lists and maps within one another, as deep as msgspec's JSON goes with ease; what is deeper is no history"""
@@ -274,15 +281,30 @@ class History(Sequence[Op]):
         kind, word = column
         if positions is not None:
             kind, word = kind[positions], word[positions]
-        codes = np.empty(len(kind), np.int64)
-        firsts = np.empty(len(kind), np.int64)
-        table = np.full(1 << max(2 * len(kind), 2).bit_length(), -1, np.int64)
-        pool_kind, pool_word = view(self.pool.kind), view(self.pool.word)
-        count = dense.number(
-            view(kind), view(word), pool_kind, pool_word, view(table), view(firsts), view(codes)
-        )
+        codes, firsts = np.empty(len(kind), np.int64), np.empty(len(kind), np.int64)
+        count = self._number_plain(kind, word, firsts, codes)
+        if count is None:
+            table = np.full(1 << max(2 * len(kind), 2).bit_length(), -1, np.int64)
+            pool_kind, pool_word = view(self.pool.kind), view(self.pool.word)
+            count = dense.number(
+                view(kind), view(word), pool_kind, pool_word, view(table), view(firsts), view(codes)
+            )
         found = firsts[:count]
         return codes, found if positions is None else positions[found]
+
+    def _number_plain(self, kind: Int8, word: Int64, firsts: Int64, codes: Int64) -> int | None:
+        """How many values there are; None where they are not plain, or integers are far apart."""
+        found = np.empty(3, np.int64)
+        dense.survey(view(kind), view(word), view(found))
+        low, high, met = found.tolist()
+        texts = 3 + high - low + 1
+        size = texts + (len(self.strings) if met & 1 << STR else 0)
+        if met & ~PLAIN or size > DENSE_SLACK * len(kind) + 1000 or low < -FAR:
+            return None
+        table = np.full(size, -1, np.int32)
+        return dense.number_plain(
+            view(kind), view(word), 3 - low, texts, view(table), view(firsts), view(codes)
+        )
 
 
 def columnar(history: Sequence[Op]) -> History:

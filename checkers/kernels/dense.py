@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence, Sequence
 
+BOOL = 1
+INT = 2
+STR = 4
 LIST = 5
 MAP = 6
 
@@ -86,4 +89,60 @@ def number(
                 codes[at] = code
                 break
             place = (place + 1) & mask
+    return count
+
+
+def survey(kinds: Sequence[int], words: Sequence[int], found: MutableSequence[int]) -> None:
+    """``found``: the least and the greatest of the integers (the least greater than that where there are none), and a
+    bit for each kind that occurs.
+    """
+    low = 0
+    high = -1
+    met = 0
+    for at in range(len(kinds)):
+        kind = kinds[at]
+        met |= 1 << kind
+        if kind == INT:
+            word = words[at]
+            if low > high:
+                low = word
+                high = word
+            elif word < low:
+                low = word
+            elif word > high:
+                high = word
+    found[0] = low
+    found[1] = high
+    found[2] = met
+
+
+def number_plain(
+    kinds: Sequence[int],
+    words: Sequence[int],
+    integers: int,
+    texts: int,
+    table: MutableSequence[int],
+    firsts: MutableSequence[int],
+    codes: MutableSequence[int],
+) -> int:
+    """As ``number``, of nil, booleans, integers and strings, each with a place of its own in ``table``, which is all
+    -1: what lies together there is mostly met together. Integers: ``integers`` beyond their word, strings ``texts``.
+    """
+    count = 0
+    for at in range(len(words)):
+        kind = kinds[at]
+        place = 0
+        if kind == INT:
+            place = words[at] + integers
+        elif kind == STR:
+            place = words[at] + texts
+        elif kind == BOOL:
+            place = words[at] + 1
+        code = table[place]
+        if code < 0:
+            code = count
+            table[place] = code
+            firsts[count] = at
+            count += 1
+        codes[at] = code
     return count

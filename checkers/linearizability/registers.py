@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from checkers.columns import BOOL, INT, LEN, NIL, STR, Column, History, Int8, Int64, Values
+from checkers.columns import DENSE_SLACK, FAR, LEN, PLAIN, STR, Column, History, Int8, Int64, Values
 from checkers.kernels import effects, view
 from checkers.models import ModelError, freeze
 
 if TYPE_CHECKING:
     from checkers.linearizability.objects import Objects
-
-DENSE_SLACK = 4
-"""values are told apart by arithmetic while there are at most so many codes a value"""
-
-PLAIN = 1 << NIL | 1 << BOOL | 1 << INT | 1 << STR
-"""kinds that can be, a bit each"""
 
 _NO_CODES = np.zeros(0, np.int64)
 
@@ -110,7 +104,7 @@ def _by_arithmetic(
     texts = len(history.strings) if met & 1 << STR or isinstance(initial, str) else 0
     first_text = 3 + high - low + 1
     size = first_text + texts + 1
-    if size > DENSE_SLACK * count + 1000:
+    if size > DENSE_SLACK * count + 1000 or low < -FAR:
         return None
 
     def decode(code: int) -> Any:

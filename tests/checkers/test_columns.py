@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkers import npz
+from checkers import columns, npz
 from checkers.columns import BOOL, FLOAT, INT, LIST, History, columnar
 from checkers.history import MalformedHistoryError, Op
 from checkers.operations import operations, pair
@@ -83,6 +83,32 @@ def test_codes_of_some_positions_only() -> None:
     codes, firsts = history.codes(history.value, np.array([3, 1, 3]))
     assert codes.tolist() == [0, 1, 0]
     assert firsts.tolist() == [3, 1]
+
+
+FAR = [1 << 40, -(1 << 40), 1 << 62, (1 << 63) - 1, -(1 << 63)]
+
+
+@given(st.lists(st.sampled_from([None, True, False, 0, 1, -2, 900, "", "a", "b", *FAR]), max_size=30))
+def test_codes_of_plain_values_are_those_of_any(values: list[object]) -> None:
+    history = History.from_ops(Op(i, 0, 0, "invoke", "f", None, value) for i, value in enumerate(values))
+    codes, firsts = history.codes(history.value)
+    plain = [(type(value), value) for value in values]
+    assert [plain.index(value) for value in plain] == [int(firsts[code]) for code in codes]
+
+
+@pytest.mark.parametrize("far", FAR)
+def test_codes_of_integers_that_are_all_far_away(far: int) -> None:
+    history = History.from_ops(Op(i, 0, 0, "invoke", "f", None, far) for i in range(3))
+    assert history.codes(history.value)[0].tolist() == [0, 0, 0]
+
+
+def test_uncompiled_numbers_of_plain_values_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [None, True, 5, "b", 7, False, 5, "a", None, "b"]
+    history = History.from_ops(Op(i, 0, 0, "invoke", "f", None, v) for i, v in enumerate(values))
+    codes = history.codes(history.value)[0].tolist()
+    monkeypatch.setattr(columns, "dense", uncompiled("dense"))
+    monkeypatch.setattr(columns, "view", memoryview)
+    assert history.codes(history.value)[0].tolist() == codes
 
 
 def test_uncompiled_numbers_are_the_same() -> None:

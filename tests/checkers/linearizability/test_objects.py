@@ -21,6 +21,7 @@ from tests.kernels import uncompiled
 KEYS = [None, "x", 3, [1, "x"], [1, "x"], True]
 VALUES: dict[str, list[Any]] = {
     "small": [None, 0, 1, 2, True, "a", "b"],
+    "farthest": [-(1 << 63)],
     "far": [None, -(1 << 40), 1 << 62, 7],
     "deep": [[1], [1, [2]], {"a": 1}, 1.5, None, 1 << 70],
 }
@@ -38,7 +39,11 @@ def history(seed: int, values: list[Any], keys: list[Any], processes: int = 4) -
         asked = opened.pop(process, None)
         if asked is None:
             f = random.choice(["read", "write", "cas"])
-            value = {"read": None, "write": random.choice(values), "cas": random.shuffle(values)[:2]}[f]
+            value = {
+                "read": None,
+                "write": random.choice(values),
+                "cas": [random.choice(values), random.choice(values)],
+            }[f]
             ops.append(Op(index, index, process, "invoke", f, random.choice(keys), value))
             opened[process] = ops[-1]
             continue
