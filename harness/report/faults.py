@@ -15,6 +15,7 @@ import checkers.faults
 import checkers.runs.bite
 from checkers.result import Result
 from harness.report import words
+from harness.report.evidence import mapping, observed
 from harness.report.folder import Run
 
 
@@ -92,7 +93,7 @@ BY_PACKETS = ("packet filter", "netem")
 
 def means(run: Run) -> dict[str, str]:
     """By what faults of links were done, where the run says so: family -> means."""
-    named = _mapping(_mapping(run.summary.get("world")).get("means"))
+    named = mapping(mapping(run.summary.get("world")).get("means"))
     return {str(family): str(what) for family, what in named.items()}
 
 
@@ -159,34 +160,15 @@ def _never(number: int, planned: dict[str, Any]) -> Fault:
     shape, target = planned.get("shape"), planned.get("target")
     aim = ", ".join(_names(target))
     phrase = Phrase(aim or "the cluster", "", f"{family}{f' ({shape})' if shape else ''}")
-    detail = _mapping(planned.get("parameters"))
+    detail = mapping(planned.get("parameters"))
     seen = "planned, but the recording ends before it"
     return Fault(number, family, [], None, None, detail, "unfired", phrase, seen)
-
-
-def _mapping(v: Any) -> dict[str, Any]:
-    return v if isinstance(v, dict) else {}
 
 
 def _names(v: Any) -> list[str]:
     if isinstance(v, str):
         return [v]
     return [str(name) for name in v] if isinstance(v, list) else []
-
-
-def _total(counts: Any) -> int:
-    return sum(n for n in counts.values() if isinstance(n, int)) if isinstance(counts, dict) else 0
-
-
-def _nodes(evidence: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    nodes = _mapping(evidence.get("nodes"))
-    return [(name, _mapping(nodes[name])) for name in sorted(nodes)]
-
-
-def _died(state: dict[str, Any]) -> bool:
-    later = state.get("incarnation_after", 0) > state.get("incarnation_before", 0)
-    gone = state.get("up") is False and state.get("exit_status") is not None
-    return bool(state.get("was_up")) and (gone or later)
 
 
 def _asked(detail: dict[str, Any], field: str) -> int:
@@ -274,7 +256,7 @@ _RULES = (
 
 
 def _link(targets: list[str], detail: dict[str, Any]) -> Phrase:
-    rule = _mapping(detail.get("rule")) or detail
+    rule = mapping(detail.get("rule")) or detail
     parts, brief = [], []
     for field, figures, word, ns in _RULES:
         n = rule.get(field)
@@ -357,101 +339,3 @@ def describe(family: str, targets: list[str], detail: dict[str, Any], nodes: Seq
     if say is not None:
         return say(targets, detail)
     return Phrase(words.listing(targets) or "the cluster", "suffered", family)
-
-
-def _frames(field: str, verb: str) -> Callable[[dict[str, Any]], str]:
-    def say(evidence: dict[str, Any]) -> str:
-        counts = _mapping(evidence.get(field))
-        total = _total(evidence.get(field))
-        links = [f"{link.replace('>', ' → ')}: {counts[link]}" for link in sorted(counts) if counts[link]]
-        what = words.count(total, str(evidence.get("unit", "message")))
-        return f"{what} {verb}" + (f" ({words.listing(links, 5)})" if links else "")
-
-    return say
-
-
-def _gone(evidence: dict[str, Any]) -> str:
-    parts = []
-    for name, state in _nodes(evidence):
-        if not _died(state):
-            parts.append(f"{name} was {'still up' if state.get('up') else 'not up before'}")
-            continue
-        lost = state.get("lost_bytes", 0)
-        status = state.get("exit_status")
-        parts.append(f"{name} gone" + _ended(status) + (f", {lost:,} unsynced bytes lost" if lost else ""))
-    return "; ".join(parts)
-
-
-def _ended(status: Any) -> str:
-    """Negative: the number of a signal."""
-    if not isinstance(status, int):
-        return ""
-    return f", ended by signal {-status}" if status < 0 else f", exit status {status}"
-
-
-def _stalled(evidence: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{name} {'paused' if state.get('paused') else 'not paused'},"
-        f" {words.count(state.get('stalled', 0), 'message')} stalled"
-        for name, state in _nodes(evidence)
-    )
-
-
-def _read(evidence: dict[str, Any]) -> str:
-    parts = []
-    for name, state in _nodes(evidence):
-        moved = state.get("offset_ns", 0) - state.get("offset_ns_before", 0)
-        rate = state.get("rate_ppm", 0) - state.get("rate_ppm_before", 0)
-        shifted = [f"moved by {words.duration(moved)}"] if moved else []
-        shifted += [f"ran {rate:,} ppm faster" if rate > 0 else f"ran {-rate:,} ppm slower"] if rate else []
-        parts.append(f"{name}'s clock {' and '.join(shifted) or 'read as before'}")
-    return "; ".join(parts)
-
-
-def _disk_seen(evidence: dict[str, Any]) -> str:
-    parts = []
-    for name, state in _nodes(evidence):
-        gone = " and gave up" if state.get("exit_status") is not None and not state.get("up") else ""
-        if "damaged" in state:
-            what = f"{name} was started on {words.count(state['damaged'], 'changed byte')}"
-        elif state.get("refused"):
-            what = f"{name} had {words.count(state['refused'], 'write')} refused"
-        else:
-            mean, before = (words.duration(state.get(f, 0) * 1000) for f in ("sync_us", "sync_us_before"))
-            what = (
-                f"{name} synced {words.count(state.get('syncs', 0), 'time')}, in {mean} where it was {before}"
-            )
-        parts.append(what + gone)
-    return "; ".join(parts)
-
-
-def _starved(evidence: dict[str, Any]) -> str:
-    if any("throttled_ns" not in state for _, state in _nodes(evidence)):
-        return _gone(evidence)
-    return "; ".join(
-        f"{name} stood still for {words.duration(state['throttled_ns'])}"
-        + (f", {words.count(state['waited'], 'message')} waited" if "waited" in state else "")
-        for name, state in _nodes(evidence)
-    )
-
-
-_OBSERVED: dict[str, Callable[[dict[str, Any]], str]] = {
-    "partition": _frames("refused", "refused"),
-    "link": _frames("altered", "altered"),
-    "kill": _gone,
-    "power-loss": _gone,
-    "pause": _stalled,
-    "clock": _read,
-    "disk": _disk_seen,
-    "resource": _starved,
-}
-
-
-def observed(family: str, evidence: dict[str, Any]) -> str:
-    """The evidence in words."""
-    say = _OBSERVED.get(family)
-    try:
-        return say(evidence) if say else words.compact(evidence)
-    except (TypeError, AttributeError):
-        # evidence of a foreign shape is shown as it is
-        return words.compact(evidence)

@@ -16,7 +16,7 @@ from checkers import history
 from checkers.history import NEMESIS, Op
 from checkers.result import Anomaly, Result
 from harness.errors import UsageError
-from harness.report import columns, faults, folder, run_report, words
+from harness.report import columns, evidence, faults, folder, run_report, words
 from harness.report.page import BYTES_MAX
 from tests.report import synthetic
 
@@ -112,7 +112,7 @@ def test_faults_of_links_in_words(family, detail, words_):
     ],
 )
 def test_evidence_in_words(family, state, words_):
-    assert faults.observed(family, {"nodes": {"n1": state}}).startswith(words_)
+    assert evidence.observed(family, {"nodes": {"n1": state}}).startswith(words_)
 
 
 def test_a_valid_run_without_faults_says_that_it_shows_little(tmp_path):
