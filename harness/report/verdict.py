@@ -158,7 +158,13 @@ def _valid(run: Run, operations: Sequence[Operation], faults: Sequence[Fault]) -
     bit = [fault for fault in faults if fault.bite == "bit"]
     kinds = Counter(fault.family for fault in bit)
     named = f" ({words.listing([f'{kinds[family]} {family}' for family in sorted(kinds)])})" if bit else ""
-    return f"{head}, while {len(bit)} of {words.count(len(faults), 'fault')} bit{named}."
+    hidden = sum(fault.bite == "hidden" for fault in faults)
+    behind = (
+        f", and {hidden} of the rest {'was' if hidden == 1 else 'were'} hidden behind others"
+        if hidden
+        else ""
+    )
+    return f"{head}, while {len(bit)} of {words.count(len(faults), 'fault')} bit{named}{behind}."
 
 
 # --- facts ------------------------------------------------------------------------------------------------
