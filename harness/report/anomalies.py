@@ -137,7 +137,9 @@ def _view(
     proving = {o.invoke.index: o for i in anomaly.op_indexes if (o := operations.get(i)) is not None}
     ordered = [proving[index] for index in sorted(proving)]
     traced = [events[index] for index in sorted(set(anomaly.trace_indexes)) if index in events]
-    times = [time for o in ordered for time in (o.invoke.time, last(o))] + [event.time for event in traced]
+    times = [time for o in ordered for time in (o.invoke.time, last(o))]
+    # who led before and after (harness/leaders.py) is told beside the operations, and is no part of what went wrong
+    times += [event.time for event in traced if not (ordered and "leaders" in anomaly.data)]
     named = set(anomaly.op_indexes)
     accused = [fault for fault in faults if fault.start is not None and not named.isdisjoint(fault.indexes)]
     times += [time for f in accused for time in (f.start, f.stop) if time is not None]
@@ -149,7 +151,8 @@ def _view(
     active = [fault for fault in faults if times and fault.active(start, stop)]
     told = sorted(weightiest(active)[:FAULTS_MAX], key=lambda fault: fault.start or 0)
     around = [fault for fault in told if fault not in accused]
-    bands, ticks, bent = place(shown, around, start, stop)
+    drawn_to = max([stop, *(row.start + int(row.width) for row in shown)])
+    bands, ticks, bent = place(shown, around, min([start, *(row.start for row in shown)]), drawn_to)
     drawn = ring(anomaly.data.get("cycle"))
     return View(
         number=number,
