@@ -132,6 +132,21 @@ def test_an_unknown_run_says_why(tmp_path):
     )
 
 
+def test_who_led_before_and_after_does_not_stretch_an_anomaly(tmp_path):
+    """As harness.leaders tells of foreign systems: shown beside the operations, and no part of when it was."""
+    synthetic.make(tmp_path, "linearizability", 1000)
+    before = report(tmp_path)
+    path = tmp_path / "results.json"
+    judged = msgspec.json.decode(path.read_bytes())
+    last = len((tmp_path / "trace.jsonl").read_text().splitlines()) - 1
+    for anomaly in (a for found in judged["results"] for a in found.get("anomalies", [])):
+        anomaly |= {"trace_indexes": [0, last], "data": {"leaders": ["n0"]}}
+    path.write_bytes(msgspec.json.encode(judged))
+    after = report(tmp_path)
+    assert after.h1 == before.h1
+    assert f"trace {last}" in " ".join(after.text)
+
+
 def test_a_trace_anomaly_shows_its_events_in_words(tmp_path):
     synthetic.make(tmp_path, "invariant", 400)
     page = report(tmp_path)
