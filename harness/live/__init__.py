@@ -13,6 +13,7 @@
 | `doorway` | the connection to a node's door for clients |
 | `foreign`, `conversation` | other people's systems: the cluster of them, and the talk with one member |
 | `machines`, `pods`, `systemimage` | where their members live: namespaces, or pods of containers of an image |
+| `subnets` | which networks this machine has already |
 | `packets` | carries the packets of their bad links |
 | `docker` | the environment of containers: network, addresses, firewall, proxies |
 | `ssh` | the environment of hosts over SSH: who they are, what they can do |

@@ -23,6 +23,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from harness.errors import UsageError
 from harness.live.keeper import start_time
+from harness.live.subnets import taken
 
 LABEL = "splitbrain.harness"
 MACHINE = "splitbrain.machine"
@@ -164,9 +165,12 @@ def make_network(client: Any, name: str, marks: dict[str, str]) -> tuple[Any, st
     # each harness begins somewhere else, so that two that start at once seldom try the same
     first = os.getpid() % SUBNETS
     last: BaseException | None = None
+    others = taken()
     for offset in range(SUBNETS):
         number = (first + offset) % SUBNETS
         prefix = f"198.{18 + number // 256}.{number % 256}"
+        if prefix in others:
+            continue
         pool = IPAMPool(subnet=f"{prefix}.0/24", gateway=f"{prefix}.1")
         try:
             made = client.networks.create(

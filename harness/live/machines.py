@@ -26,6 +26,7 @@ from typing import Self
 from harness.errors import UsageError
 from harness.live.faults.firewall import Firewall
 from harness.live.remote.local import LocalRemote
+from harness.live.subnets import taken
 
 CLONE_NEWNET = 0x40000000
 SUBNETS = 256
@@ -99,8 +100,11 @@ class Machines:
 
     def _reserve(self) -> int:
         """A subnet that no other harness uses here: the claim is an abstract socket, gone with its owner."""
+        others = taken()
         for step in range(SUBNETS):
             subnet = (os.getpid() + step) % SUBNETS
+            if f"{NETWORK}.{subnet}" in others:
+                continue
             claim = socket.socket(socket.AF_UNIX)
             try:
                 claim.bind(f"\0splitbrain-machines-{subnet}")
