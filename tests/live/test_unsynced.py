@@ -76,6 +76,16 @@ def test_a_file_that_was_cut_short_is_whole_again(disk: Disk) -> None:
     assert contents(disk) == {"db": b"x" * 3 * PAGE}
 
 
+def test_what_was_reserved_and_not_written_is_no_loss(disk: Disk) -> None:
+    for name in ("wal", "next"):
+        put(disk, name, b"log", sync=name == "wal")
+        fd = disk.open(name, os.O_RDWR)
+        disk.truncate(fd, 64 << 20)
+        disk.write(fd, b"more", 1 << 20)
+        disk.close(fd)
+    assert disk.lose(Fates()).lost_bytes == 4 + 3 + 4
+
+
 def test_a_new_file_is_gone_with_its_name_or_empty_if_that_survives(tmp_path: Path) -> None:
     for names, left in ((GONE, {}), (SURVIVES, {"new": b""})):
         place = tmp_path / str(names)

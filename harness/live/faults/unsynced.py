@@ -39,8 +39,9 @@ class Draws(Protocol):
 
 
 class Lost(msgspec.Struct):
-    """By one power loss. ``writes``: to files that lost something, and not synced. ``torn``: files of which a part
-    survived. ``syncs``: that were asked for since the loss before.
+    """By one power loss. ``lost_bytes``: that differ from what is left, which reads as 0 beyond its end.
+    ``lost_writes``: to files that lost something, and not synced. ``torn``: files of which a part survived.
+    ``syncs``: that were asked for since the loss before.
     """
 
     lost_bytes: int = 0
@@ -282,8 +283,25 @@ class Disk:
         for inode in seen & self._kept:
             found = os.lstat(self._limbo / str(inode))
             if found.st_nlink == 1 and stat.S_ISREG(found.st_mode):
-                lost.lost_bytes += found.st_size
+                with (self._limbo / str(inode)).open("rb") as file:
+                    lost.lost_bytes += _data(file.fileno(), 0, found.st_size)
                 lost.lost_writes += self._files[inode].writes if inode in self._files else 0
+
+
+def _data(fd: int, start: int, end: int) -> int:
+    """Bytes that are not 0 in that part of a file. What was reserved is a hole, and large."""
+    found = 0
+    while start < end:
+        try:
+            start = os.lseek(fd, start, os.SEEK_DATA)
+        except OSError:  # there is no more
+            break
+        until = min(end, os.lseek(fd, start, os.SEEK_HOLE))
+        while start < until:
+            chunk = os.pread(fd, min(until - start, 1 << 20), start)
+            found += len(chunk) - chunk.count(0)
+            start += len(chunk) or until
+    return found
 
 
 def _lose(path: str, file: Unsynced, draws: Draws, lost: Lost) -> None:
@@ -297,7 +315,7 @@ def _lose(path: str, file: Unsynced, draws: Draws, lost: Lost) -> None:
         if torn and now > file.size:
             end = min(now, draws.between(-(-file.size // BLOCK), -(-now // BLOCK)) * BLOCK)
             end = max(end, file.size)
-        lost.lost_bytes += max(0, now - end)
+        lost.lost_bytes += _data(fd, end, now)
         os.ftruncate(fd, end)
         for number, page in sorted(file.pages.items()):
             for start in range(0, len(page), BLOCK):
