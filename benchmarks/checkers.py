@@ -9,7 +9,8 @@ Inputs are made from a seed (benchmarks/histories.py) and are the same on any ma
 from ``--corpora``. Each measurement is a process of its own: loading the file, then checking it (median of
 ``--repeat``), nothing being precomputed in loading; what a violation's witness takes is in the check. ``process``
 is the whole command, from the JSON lines and from the columnar file. Last come families that are hard for a
-search: how much longer each takes when it is twice as long.
+search: how much longer each takes when it is twice as long; and what judging op by op costs beside the batch
+(benchmarks/online.py, ``--only online`` for that alone).
 
 A peer prints one JSON object: ``{"valid": true | false | "unknown", "check_s": seconds, "load_s": seconds}``; no
 answer in ``--timeout`` seconds counts as unknown. It gets JSON lines of ours, or the corpus' own file.
@@ -36,7 +37,7 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[0] = str(HERE.parents[1])  # this file is called as the package is
 
-from benchmarks import histories  # noqa: E402
+from benchmarks import histories, online  # noqa: E402
 from checkers import npz  # noqa: E402
 from checkers.columns import History  # noqa: E402
 from checkers.formats import read, write  # noqa: E402
@@ -44,6 +45,8 @@ from checkers.linearizability.checker import Linearizability  # noqa: E402
 from checkers.memory import peak_mb  # noqa: E402
 from checkers.record import Record  # noqa: E402
 
+ONLINE_MAX = 100_000
+"""operations that are judged op by op"""
 VERDICTS = {"valid": True, "invalid": False, "unknown": "unknown"}
 
 
@@ -257,6 +260,8 @@ def main() -> int:
     for family, seconds in took.items():
         growth = " ".join(f"{b / a:.2f}" for a, b in pairwise(seconds))
         print(f"{family}: per doubling x {growth}")
+    if not args.write and fnmatch("online", args.only):
+        good = online.table("*", min(args.ops, ONLINE_MAX)) and good
     return 0 if good else 1
 
 
