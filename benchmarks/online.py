@@ -89,6 +89,7 @@ CASES: dict[str, tuple[str, Callable[[int], History]]] = {
     "kv, 1,000 keys": ("linearizability", partial(reg, keys=1_000)),
     "cas over 5 values": ("linearizability", partial(reg, processes=5, values=5, cas=True)),
     "list-append": ("list-append", partial(txns, "list-append")),
+    "rw-register": ("rw-register", partial(txns, "rw-register")),
     "set-full": ("set-full", sets),
     "unique-ids": ("unique-ids", ids),
     "sessions": ("sessions", sessions),

@@ -79,6 +79,7 @@ ONLINE: dict[str, str] = {
     "progress": "checkers.liveness.progress:Progress",
     "queue": "checkers.collections.queues:Queue",
     "raft-invariants": "checkers.replicas.raft_invariants:RaftInvariants",
+    "rw-register": "checkers.txn.online:OnlineRwRegister",
     "sessions": "checkers.consistency.sessions:Sessions",
     "set": "checkers.collections.set_final:FinalSet",
     "set-full": "checkers.collections.sets:OnlineSetFull",

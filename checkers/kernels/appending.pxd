@@ -1,9 +1,9 @@
 cimport cython
-from checkers.kernels.acyclic cimport Acyclic
-from checkers.kernels.slots cimport longer, number_t
+from checkers.kernels.dependencies cimport Dependencies
+from checkers.kernels.slots cimport number_t
 
-cdef number_t NONE, ROOM
-cdef int UNKNOWN, FAILED, SEEN
+cdef number_t NONE
+cdef int FAILED, SEEN
 
 cdef class Log:
     cdef dict appends
@@ -11,32 +11,11 @@ cdef class Log:
     cdef list elements, writers, waiting, unread, own
     cdef set updaters
 
-cdef class Appending(Acyclic):
-    cdef bint wr, rw, in_process, realtime, lost, internal
-    cdef number_t second, barrier
-    cdef object name, misfit
-    cdef public bint suspect
-    cdef dict open, previous, logs
-    cdef list done, target
-    cdef public number_t appends
-    cdef number_t[::1] owner, place, later, fate
-
-    @cython.locals(node=number_t)
-    cdef number_t transaction(self) except -1
-
-    cdef precedes(self, number_t one, number_t other)
-
-    cdef overwritten(self, number_t one, number_t other)
-
-    @cython.locals(node=number_t, first=number_t, last=number_t, append=number_t)
-    cpdef bint observe(self, op) except -1
+cdef class Appending(Dependencies):
+    cdef dict logs
+    cdef list target
 
     cdef Log log(self, key)
-
-    @cython.locals(barrier=number_t, node=number_t, first=number_t)
-    cdef begin(self, process, op)
-
-    cdef bint fits(self, micro) except -1
 
     @cython.locals(log=Log, number=number_t, other=object)
     cdef register(self, number_t node, key, element)

@@ -1,17 +1,10 @@
 """Transactions of list appends and reads while a run goes on: whether something may be wrong, told at once.
 
-``suspect`` is set by the op that completes an anomaly: what one read shows (an element twice, one that nobody
-appended, a list that is no prefix of another or of what the transaction itself did), what an append's fate makes of
-those who read it, two that read one version and both appended to it; or a dependency that closes a cycle
-(checkers/kernels/acyclic.py). Nothing is named here: the batch is asked then.
-
-The dependencies are those of checkers/kernels/lists.py, as far as they are known. Nodes are made when a transaction
-is invoked. Real time goes through barriers as in checkers/txn/graph.py: what was ok since the last one precedes the
-next, which precedes who is invoked then. Who reads all of a list that is not known to go on waits: all of them that
-append nothing to it themselves are before one node, a *fan*, which will lead to the next append.
-
-Where two rw edges in a row are allowed (snapshot isolation; Cerone and Gotsman, Analysing Snapshot Isolation, JACM
-2018) each transaction is two nodes: an rw edge leads to the second, from which no rw edge leads on.
+``suspect`` (dependencies.py) is set by the op that completes an anomaly: what one read shows (an element twice, one
+that nobody appended, a list that is no prefix of another or of what the transaction itself did), what an append's
+fate makes of those who read it, two that read one version and both appended to it; or a cycle of dependencies. These
+are those of lists.py, as far as they are known. Who reads all of a list that is not known to go on waits: all of them
+that append nothing to it themselves are before one node, a *fan*, which will lead to the next append.
 """
 
 from __future__ import annotations
@@ -19,14 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from checkers.kernels.acyclic import Acyclic
-from checkers.kernels.slots import longer, numbers
+from checkers.kernels.dependencies import Dependencies
 
-NEMESIS = "nemesis"
 NONE = -1
-ROOM = 256
-UNKNOWN, FAILED, SEEN = 0, 1, 2
-"""what is known of a transaction: nothing, that it did not happen, that it did"""
+FAILED, SEEN = 1, 2
+"""as in dependencies.py"""
 
 
 class Log:
@@ -51,14 +41,12 @@ class Log:
         self.own: list[Any] = []
 
 
-class Appending(Acyclic):
-    """``wr``, ``rw``, ``process``, ``realtime``: which dependencies count, beside ww. ``apart``: whether two rw in a
-    row are allowed; ``lost``, ``internal``: whether these anomalies are not. ``name``: a hashable form of a value,
-    for those that are no int or str. ``misfit``: as of windows.py.
-    """
+class Appending(Dependencies):
+    """All keys are lists. The arguments: Dependencies'."""
 
     def __init__(
         self,
+        verb: str,
         wr: bool,
         rw: bool,
         apart: bool,
@@ -69,84 +57,9 @@ class Appending(Acyclic):
         name: Callable[[Any], Any],
         misfit: Callable[[Any, Any], None],
     ) -> None:
-        super().__init__()
-        self.wr = wr
-        self.rw = rw
-        self.second = 1 if apart else 0  # how far the second node of a transaction is from its first
-        self.in_process = process
-        self.realtime = realtime
-        self.lost = lost
-        self.internal = internal
-        self.name = name
-        self.misfit = misfit
-        self.suspect = False
-        self.open: dict[Any, Any] = {}  # by process: (node, invocation, first append, last append + 1)
-        self.previous: dict[Any, int] = {}  # by process: its last node
+        super().__init__(verb, wr, rw, apart, process, realtime, lost, internal, name, misfit)
         self.logs: dict[Any, Log] = {}
-        self.done: list[int] = []  # ok since the last barrier
-        self.barrier = NONE
-        self.appends = 0
-        self.owner = numbers(ROOM)  # by append: its node
-        self.place = numbers(ROOM)  # where it was read, NONE
-        self.later = numbers(ROOM)  # whether another of its transaction to the list follows
-        self.fate = numbers(ROOM)  # of its transaction
-        self.target: list[Log] = []  # its list
-
-    # --- the graph ------------------------------------------------------------------------------------------
-
-    def transaction(self) -> int:
-        node = self.node()
-        if self.second:
-            self.node()
-        return node
-
-    def precedes(self, one: int, other: int) -> None:
-        """By ww, wr or an order."""
-        if one != other:
-            self.edge(one, other)
-            if self.second:
-                self.edge(one + 1, other)
-
-    def overwritten(self, one: int, other: int) -> None:
-        """By rw; ``one`` may be a fan."""
-        if one != other:
-            self.edge(one, other + self.second)
-
-    # --- observing ------------------------------------------------------------------------------------------
-
-    def observe(self, op: Any) -> bool:
-        """Take an op; whether something may be wrong."""
-        process = op.process
-        if type(process) is str and process == NEMESIS:
-            return False
-        kind = op.type
-        if kind == "invoke":
-            if process in self.open:
-                self.misfit(op, self.open[process][1])
-            self.begin(process, op)
-            return self.suspect
-        found = self.open.pop(process, None)
-        if found is None:
-            if kind != "info":
-                self.misfit(op, None)
-            return self.suspect
-        if found[1].f != op.f:
-            self.misfit(op, found[1])
-        node: int = found[0]
-        first: int = found[2]
-        last: int = found[3]
-        if node == NONE:
-            return self.suspect
-        if kind == "ok":
-            self.end(node, op.value, first, last)
-        elif kind == "fail":
-            for append in range(first, last):
-                self.fate[append] = FAILED
-                if self.place[append] != NONE:
-                    self.suspect = True
-        if self.cyclic:
-            self.suspect = True
-        return self.suspect
+        self.target: list[Log] = []  # by append: its list
 
     def log(self, key: Any) -> Log:
         named = key if type(key) is int or type(key) is str else self.name(key)
@@ -155,58 +68,11 @@ class Appending(Acyclic):
             found = self.logs[named] = Log()
         return found
 
-    def begin(self, process: Any, op: Any) -> None:
-        if op.f != "txn":
-            self.open[process] = (NONE, op, 0, 0)
-            return
-        if self.realtime and len(self.done) > 0:
-            barrier = self.transaction()
-            if self.barrier != NONE:
-                self.edge(self.barrier, barrier)
-            for each in self.done:
-                node: int = each
-                self.precedes(node, barrier)
-            self.done = []
-            self.barrier = barrier
-        node = self.transaction()
-        if self.realtime and self.barrier != NONE:
-            self.edge(self.barrier, node)
-        if self.in_process:
-            before = self.previous.get(process)
-            if before is not None:
-                self.precedes(before, node)
-            self.previous[process] = node
-        first = self.appends
-        if type(op.value) is not list and type(op.value) is not tuple:
-            self.suspect = True
-        else:
-            for micro in op.value:
-                if not self.fits(micro):
-                    self.suspect = True
-                elif micro[0] == "append":
-                    self.register(node, micro[1], micro[2])
-        self.open[process] = (node, op, first, self.appends)
-
-    def fits(self, micro: Any) -> bool:
-        if type(micro) is not list and type(micro) is not tuple:
-            return False
-        return len(micro) == 3 and type(micro[0]) is str and micro[0] in ("append", "r")
-
     def register(self, node: int, key: Any, element: Any) -> None:
         """An append that may happen."""
         log = self.log(key)
-        number = self.appends
-        if number == len(self.owner):
-            self.owner = longer(self.owner, 2 * number)
-            self.place = longer(self.place, 2 * number)
-            self.later = longer(self.later, 2 * number)
-            self.fate = longer(self.fate, 2 * number)
-        self.owner[number] = node
-        self.place[number] = NONE
-        self.later[number] = 0
-        self.fate[number] = UNKNOWN
+        number = self.write(node)
         self.target.append(log)
-        self.appends = number + 1
         if log.latest != NONE and self.owner[log.latest] == node:
             self.later[log.latest] = 1
         log.latest = number
@@ -234,7 +100,7 @@ class Appending(Acyclic):
                 log.base = NONE
                 log.own = []
             value = micro[2]
-            if micro[0] == "append":
+            if micro[0] == self.verb:
                 named = value if type(value) is int or type(value) is str else self.name(value)
                 if append == last or log.appends.get(named) != append:
                     self.suspect = True  # not what it was invoked with
@@ -285,7 +151,8 @@ class Appending(Acyclic):
             self.suspect = self.internal
             return False
         if not self.agrees(value, 0, log.elements, min(len(log.elements), size)):
-            self.suspect = first or self.internal
+            # what it read first is there still: then it is the list that is another
+            self.suspect = first or self.internal or self.agrees(value, 0, log.elements, base)
             return False
         if size > len(log.elements):
             self.extend(log, node, value, base)
@@ -349,7 +216,7 @@ class Appending(Acyclic):
                 while first > 0 and self.owner[first - 1] == owner:
                     first -= 1
                 last = append + 1
-                while last < self.appends and self.owner[last] == owner:
+                while last < self.writes and self.owner[last] == owner:
                     last += 1
                 self.happened(first, last)
 
