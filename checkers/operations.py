@@ -151,3 +151,18 @@ def operations(history: Iterable[Op]) -> list[Operation]:
             open_operation.completion = op
             open_operation.end = position
     return found
+
+
+def misfit(op: Op, invoke: Op | None) -> None:
+    """Raises MalformedHistoryError: the op does not fit what came before it."""
+    here = f"op {op.index}: process {op.process}"
+    if invoke is None:
+        raise MalformedHistoryError(f"{here} completes ({op.type}) {op.f} but had not invoked anything")
+    if op.type == "invoke":
+        raise MalformedHistoryError(
+            f"{here} invokes {op.f} while its {invoke.f} of op {invoke.index} is still open"
+        )
+    raise MalformedHistoryError(
+        f"{here} completes {op.f} of key {op.key!r}, but had invoked {invoke.f} of key {invoke.key!r} at op "
+        f"{invoke.index}"
+    )

@@ -11,7 +11,7 @@ files). The `.py` knows nothing of Cython, so without a compiler it runs as it i
 |---|---|
 | dense | equal values get equal small numbers |
 | micro, lists, registers | transactions: their micro-operations, and which versions these read and wrote |
-| acyclic, dependencies, appending, writing | transactions while a run goes on: an order of their dependencies, until there is none |
+| acyclic, dependencies, appending, writing | transactions while a run goes on: their order, until there is none |
 | graph, cycles | transactions: edges by source, components, the shortest cycles |
 | memberships | reads that had an element first and last |
 | pairing, grouping | invocations and their completions; which of them may have happened, key by key |

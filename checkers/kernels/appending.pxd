@@ -20,14 +20,14 @@ cdef class Appending(Dependencies):
     @cython.locals(log=Log, number=number_t, other=object)
     cdef register(self, number_t node, key, element)
 
-    @cython.locals(reads=list, append=number_t, log=Log)
+    @cython.locals(reads=list, append=number_t, log=Log, span=number_t)
     cdef end(self, number_t node, micros, number_t first, number_t last)
 
     @cython.locals(append=number_t, log=Log, node=number_t)
     cdef happened(self, number_t first, number_t last)
 
-    @cython.locals(own=number_t, size=number_t, base=number_t, first=bint, append=number_t, owner=number_t)
-    cdef bint read(self, Log log, number_t node, value) except -1
+    @cython.locals(own=number_t, size=number_t, base=number_t, first=bint, odd=bint, append=number_t, owner=number_t)
+    cdef number_t read(self, Log log, number_t node, value) except -2
 
     @cython.locals(i=number_t)
     cdef bint agrees(self, value, number_t start, list elements, number_t count) except -1
@@ -39,4 +39,4 @@ cdef class Appending(Dependencies):
     cdef comes(self, Log log, number_t node)
 
     @cython.locals(append=number_t, source=number_t)
-    cdef follow(self, Log log, number_t node)
+    cdef follow(self, Log log, number_t span, number_t node)

@@ -88,7 +88,7 @@ class Appending(Dependencies):
             self.suspect = True
             return
         self.done.append(node)
-        reads: list[Log] = []
+        reads: list[tuple[Log, int]] = []
         append = first
         for micro in micros:
             if not self.fits(micro):
@@ -112,8 +112,9 @@ class Appending(Dependencies):
                     log.updaters.add(log.base)
                 log.own.append(value)
             elif value is None or type(value) is list or type(value) is tuple:
-                if self.read(log, node, value or ()):
-                    reads.append(log)
+                span = self.read(log, node, value or ())
+                if span != NONE:
+                    reads.append((log, span))
             else:
                 self.suspect = True
             if self.suspect:
@@ -122,8 +123,8 @@ class Appending(Dependencies):
             self.suspect = True
             return
         if self.rw:
-            for log in reads:
-                self.follow(log, node)
+            for log, span in reads:
+                self.follow(log, span, node)
         self.happened(first, last)
 
     def happened(self, first: int, last: int) -> None:
@@ -141,26 +142,31 @@ class Appending(Dependencies):
                     self.precedes(self.owner[log.writers[len(log.writers) - 1]], node)
                 log.unread.append(append)
 
-    def read(self, log: Log, node: int, value: Any) -> bool:
-        """One of a list; whether it is the first of the transaction."""
+    def read(self, log: Log, node: int, value: Any) -> int:
+        """One of a list; how much it saw of what others appended, NONE where that was told already."""
         own = len(log.own)
         size = len(value)
         base = size - own
         first = log.base == NONE
-        if base < 0 or (not first and base != log.base) or not self.agrees(value, base, log.own, own):
+        odd = base < 0 or (not first and base != log.base)
+        odd = odd or not self.agrees(value, base, log.own, own)
+        odd = odd or (not first and not self.agrees(value, 0, log.elements, base))
+        if odd:
+            # it contradicts its own transaction: where that is allowed it is a read like any other
+            base = size
             self.suspect = self.internal
-            return False
         if not self.agrees(value, 0, log.elements, min(len(log.elements), size)):
-            # what it read first is there still: then it is the list that is another
-            self.suspect = first or self.internal or self.agrees(value, 0, log.elements, base)
-            return False
+            self.suspect = True
+        if self.suspect:
+            return NONE
         if size > len(log.elements):
-            self.extend(log, node, value, base)
+            self.extend(log, node, value, 0 if odd else base)
             if self.suspect:
-                return False
-        if not first:
-            return False
-        log.base = base
+                return NONE
+        if not first and not odd:
+            return NONE
+        if not odd:
+            log.base = base
         if base > 0:
             append = log.writers[base - 1]
             owner = self.owner[append]
@@ -168,7 +174,7 @@ class Appending(Dependencies):
                 if self.later[append]:
                     self.suspect = True
                 self.precedes(owner, node)
-        return True
+        return base
 
     def agrees(self, value: Any, start: int, elements: list[Any], count: int) -> bool:
         """Whether a list goes on from ``start`` with so many elements."""
@@ -228,10 +234,10 @@ class Appending(Dependencies):
             waiting: int = each
             self.overwritten(waiting, node)
 
-    def follow(self, log: Log, node: int) -> None:
+    def follow(self, log: Log, span: int, node: int) -> None:
         """What comes behind what the transaction has read."""
-        if log.base < len(log.writers):
-            append = log.writers[log.base]
+        if span < len(log.writers):
+            append = log.writers[span]
             self.overwritten(node, self.owner[append])
             return
         if len(log.own) > 0:

@@ -34,14 +34,14 @@ cdef class Writing(Dependencies):
 
     cdef gone(self, number_t node)
 
-    @cython.locals(keys=list, number=number_t, key=Key, version=Version, met=list)
+    @cython.locals(keys=list, odd=list, number=number_t, key=Key, version=Version, met=list)
     cdef end(self, number_t node, micros, number_t first, number_t last)
 
     @cython.locals(begun=number_t, key=Key, version=Version)
     cdef meets(self, number_t node, list keys)
 
-    @cython.locals(write=number_t, owner=number_t, first=number_t, last=number_t)
-    cdef sees(self, Version version, number_t node)
+    @cython.locals(write=number_t, owner=number_t, low=number_t, high=number_t)
+    cdef sees(self, Version version, number_t node, bint first)
 
     @cython.locals(write=number_t, key=Key, node=number_t, other=Key, met=list)
     cdef happened(self, number_t first, number_t last)

@@ -141,6 +141,7 @@ class Writing(Dependencies):
             return
         self.done.append(node)
         keys: list[Key] = []
+        odd: list[tuple[Key, Version]] = []
         number = first
         for micro in micros:
             if not self.fits(micro):
@@ -166,14 +167,13 @@ class Writing(Dependencies):
                 self.suspect = True
                 return
             if key.last is None:
-                key.read = version
-                self.sees(version, node)
+                key.read = key.last = version
+                self.sees(version, node, True)
             elif key.last is not version:
+                # it contradicts its own transaction: where that is allowed it is a read like any other
                 self.suspect = self.internal
-                if not self.internal and version.write != NONE:
-                    self.sees(version, NONE)
-                continue
-            key.last = version
+                self.sees(version, node, False)
+                odd.append((key, version))
             if self.suspect:
                 return
         if number != last:
@@ -183,6 +183,8 @@ class Writing(Dependencies):
             for key in keys:
                 if key.read is not None:
                     self.follow(key.read, node, key.wrote is not None)
+            for key, version in odd:
+                self.follow(version, node, key.wrote is not None)
         self.happened(first, last)
         for key in keys:
             if key.read is not None and key.wrote is not None:
@@ -213,27 +215,25 @@ class Writing(Dependencies):
                     frontier.append((version, self.now))
                     key.frontier = frontier
 
-    def sees(self, version: Version, node: int) -> None:
-        """A transaction read a version; ``node`` NONE: not as its first read of the key."""
+    def sees(self, version: Version, node: int, first: bool) -> None:
+        """A transaction read a version; ``first``: as its first of the key."""
         write = version.write
         if write == NONE:
             return
         owner = self.owner[write]
-        if self.fate[write] == FAILED or (owner == node and node != NONE):
+        if self.fate[write] == FAILED or (owner == node and first):
             self.suspect = True  # aborted, or written only later
             return
         self.place[write] = 0
-        if self.fate[write] != SEEN:
-            first = write
-            while first > 0 and self.owner[first - 1] == owner:
-                first -= 1
-            last = write + 1
-            while last < self.writes and self.owner[last] == owner:
-                last += 1
-            self.happened(first, last)
-        if node == NONE:
-            return
-        if self.wr:
+        if self.fate[write] != SEEN and owner != node:
+            low = write
+            while low > 0 and self.owner[low - 1] == owner:
+                low -= 1
+            high = write + 1
+            while high < self.writes and self.owner[high] == owner:
+                high += 1
+            self.happened(low, high)
+        if owner != node and self.wr:
             if self.later[write]:
                 self.suspect = True
             self.precedes(owner, node)

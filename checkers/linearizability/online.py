@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from checkers.columns import History, Int64, columnar
-from checkers.history import MalformedHistoryError, Op
+from checkers.history import Op
 from checkers.kernels.windows import Windows
 from checkers.linearizability.budget import Budget
 from checkers.linearizability.checker import BUDGET_MB, BUDGET_S, NAME, coverage_of, model_named
@@ -25,7 +25,7 @@ from checkers.linearizability.objects import Tally, is_mismatch, key_codes
 from checkers.linearizability.online_key import Row, Searched
 from checkers.models import CAS_REGISTER, Model
 from checkers.online import BUFFERED_MAX
-from checkers.operations import Pairs, pair
+from checkers.operations import Pairs, misfit, pair
 from checkers.result import Anomaly, Result, Verdict
 from checkers.rows import rows
 from checkers.words import canonical
@@ -234,18 +234,3 @@ class OnlineLinearizability:
 
 def _position(row: Row) -> int:
     return row[0]
-
-
-def misfit(op: Op, invoke: Op | None) -> None:
-    """Raises MalformedHistoryError: the op does not fit what came before it."""
-    here = f"op {op.index}: process {op.process}"
-    if invoke is None:
-        raise MalformedHistoryError(f"{here} completes ({op.type}) {op.f} but had not invoked anything")
-    if op.type == "invoke":
-        raise MalformedHistoryError(
-            f"{here} invokes {op.f} while its {invoke.f} of op {invoke.index} is still open"
-        )
-    raise MalformedHistoryError(
-        f"{here} completes {op.f} of key {op.key!r}, but had invoked {invoke.f} of key {invoke.key!r} at op "
-        f"{invoke.index}"
-    )

@@ -19,7 +19,7 @@ from checkers.history import Op
 from checkers.kernels.appending import Appending
 from checkers.kernels.dependencies import Dependencies
 from checkers.kernels.writing import Writing
-from checkers.linearizability.online import misfit
+from checkers.operations import misfit
 from checkers.record import Record
 from checkers.result import Result, Verdict
 from checkers.rows import rows
