@@ -27,13 +27,13 @@ cdef class Appending(Dependencies):
     cdef happened(self, number_t first, number_t last)
 
     @cython.locals(own=number_t, size=number_t, base=number_t, first=bint, odd=bint, append=number_t, owner=number_t)
-    cdef number_t read(self, Log log, number_t node, value) except -2
+    cdef number_t read(self, Log log, number_t node, value, number_t coming, number_t last) except -2
 
     @cython.locals(i=number_t)
     cdef bint agrees(self, value, number_t start, list elements, number_t count) except -1
 
     @cython.locals(before=number_t, i=number_t, append=number_t, owner=number_t, first=number_t, last=number_t)
-    cdef extend(self, Log log, number_t node, value, number_t base)
+    cdef extend(self, Log log, value)
 
     @cython.locals(waiting=number_t)
     cdef comes(self, Log log, number_t node)

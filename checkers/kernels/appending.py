@@ -112,7 +112,7 @@ class Appending(Dependencies):
                     log.updaters.add(log.base)
                 log.own.append(value)
             elif value is None or type(value) is list or type(value) is tuple:
-                span = self.read(log, node, value or ())
+                span = self.read(log, node, value or (), append, last)
                 if span != NONE:
                     reads.append((log, span))
             else:
@@ -142,8 +142,10 @@ class Appending(Dependencies):
                     self.precedes(self.owner[log.writers[len(log.writers) - 1]], node)
                 log.unread.append(append)
 
-    def read(self, log: Log, node: int, value: Any) -> int:
-        """One of a list; how much it saw of what others appended, NONE where that was told already."""
+    def read(self, log: Log, node: int, value: Any, coming: int, last: int) -> int:
+        """One of a list; how much it saw of what others appended, NONE where that was told already. ``coming``: the
+        transaction's next append, of those until ``last``.
+        """
         own = len(log.own)
         size = len(value)
         base = size - own
@@ -160,9 +162,12 @@ class Appending(Dependencies):
         if self.suspect:
             return NONE
         if size > len(log.elements):
-            self.extend(log, node, value, 0 if odd else base)
-            if self.suspect:
-                return NONE
+            self.extend(log, value)
+        for append in range(coming, last):
+            if self.target[append] is log and self.place[append] != NONE and self.place[append] < size:
+                self.suspect = True  # it saw what is appended only later
+        if self.suspect:
+            return NONE
         if not first and not odd:
             return NONE
         if not odd:
@@ -185,7 +190,7 @@ class Appending(Dependencies):
                 return False
         return True
 
-    def extend(self, log: Log, node: int, value: Any, base: int) -> None:
+    def extend(self, log: Log, value: Any) -> None:
         """A read shows more of a list than any before."""
         before = len(log.elements)
         for i in range(len(log.elements), len(value)):
@@ -197,8 +202,8 @@ class Appending(Dependencies):
                 return
             append: int = found
             owner = self.owner[append]
-            if self.place[append] != NONE or self.fate[append] == FAILED or (owner == node and i < base):
-                self.suspect = True  # twice, aborted, or by an append that comes only later
+            if self.place[append] != NONE or self.fate[append] == FAILED:
+                self.suspect = True  # it is there twice, or was aborted
                 return
             self.place[append] = i
             if i > 0:
