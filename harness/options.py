@@ -9,7 +9,7 @@
 | `disk` | simulated disks | `harness/sim/node.py` |
 | `init_timeout_s` | live nodes' start | `harness/live/cluster.py` |
 | `base_image` | containers | `harness/live/image.py` |
-| `links` | containers | `harness/live/docker.py` |
+| `links`, `link_faults` | containers | `harness/live/docker.py` |
 | `image` | containers of foreign systems | `harness/live/pods.py` |
 """
 
@@ -20,7 +20,7 @@ from harness.spec import RunSpec
 from workloads.port import Workload
 
 MAPPINGS = ("workload", "config", "checker", "latency", "disk")
-SCALARS = ("init_timeout_s", "base_image", "links", "image")
+SCALARS = ("init_timeout_s", "base_image", "links", "link_faults", "image")
 
 CLIENTS_MAX = 10_000
 """client threads in one run: more is a mistake, not a load"""

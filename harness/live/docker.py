@@ -48,6 +48,8 @@ from harness.streams import Streams
 from harness.systems.registry import adapter
 
 WAYS = ("inside", "gateway")
+MEANS = ("netem", "proxies")
+"""of link faults, where links are ``inside``"""
 GATEWAY_NAME = "host.docker.internal"
 FIRST_ADDRESS = 10
 NODES_MAX = 100
@@ -62,6 +64,11 @@ def check(spec: RunSpec) -> None:
     way = spec.options.get("links", WAYS[0])
     if way not in WAYS:
         raise UsageError(f"options.links: expected {' or '.join(WAYS)}, got {way!r}")
+    means = spec.options.get("link_faults", MEANS[0])
+    if means not in MEANS:
+        raise UsageError(f"options.link_faults: expected {' or '.join(MEANS)}, got {means!r}")
+    if spec.options.get("latency") and spec.options.get("link_faults") == "netem":
+        raise UsageError("options.link_faults: an ordinary latency is drawn by proxies, not by netem")
     far.refuse_ssh(engine.where()[0])
     host = Engine()
     host.close()
@@ -111,19 +118,32 @@ class Containers:
         self.means = {"partition": "packet filter"}
         if not between:
             return
-        by_kernel = self._host.here and not self._spec.options.get("latency")
-        why_not = await asyncio.to_thread(netem_trouble, LocalRemote("netem")) if by_kernel else "not asked"
-        if not why_not:
-            self.netem = Netem(self._remotes, self._addresses, PEER)
-            self.means["link"] = "netem"
-        elif self._host.here:
-            self.proxies = InsideProxies(self._names, self._streams)
-            await self.proxies.open()
-            self.means["link"] = "proxies"
-        else:
+        if not self._host.here:
             raise UsageError(
                 "options.links: link faults in an engine's containers over TCP need links: gateway"
             )
+        if await asyncio.to_thread(self._by_kernel):
+            self.netem = Netem(self._remotes, self._addresses, PEER)
+            self.means["link"] = "netem"
+        else:
+            self.proxies = InsideProxies(self._names, self._streams)
+            await self.proxies.open()
+            self.means["link"] = "proxies"
+
+    def _by_kernel(self) -> bool:
+        """Whether link faults are netem's; blocking. Raises UsageError where it is asked for and cannot be had."""
+        asked = self._spec.options.get("link_faults")
+        # an ordinary latency is drawn by proxies
+        if asked == "proxies" or (asked is None and self._spec.options.get("latency")):
+            return False
+        here = LocalRemote("this machine")
+        try:
+            why_not = netem_trouble(here)
+        finally:
+            here.close()
+        if why_not and asked == "netem":
+            raise UsageError(f"options.link_faults: netem cannot be had on this machine: {why_not}")
+        return not why_not
 
     def _way(self, *, between: bool) -> str:
         """How to stand between the nodes where nobody says; blocking."""

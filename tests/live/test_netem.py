@@ -10,12 +10,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.errors import UsageError
+from harness.live.docker import Containers, check
 from harness.live.faults.netem import CLEAR, Netem, altered, netem, together, tree, trouble
 from harness.live.remote.local import LocalRemote
 from harness.live.remote.port import SECONDS, Done, RemoteError
+from harness.spec import RunSpec
 from nemeses.port import LinkRule
 
 ADDRESSES = {"n0": "127.0.0.2", "n1": "127.0.0.3", "n2": "127.0.0.4"}
@@ -184,3 +188,31 @@ def test_what_is_not_ours_is_left_alone_and_what_is_is_swept(remotes: dict[str, 
         assert "5b17:" not in roots(remotes["n1"])
 
     asyncio.run(main())
+
+
+def test_who_asks_for_netem_gets_it_or_a_line() -> None:
+    """Before any container is made."""
+    spec = RunSpec(env="docker", nodes=1, options={"link_faults": "netem"})
+    place = Containers.__new__(Containers)
+    place._spec = spec
+    missing = trouble(LocalRemote("here"))
+    if not missing:
+        assert place._by_kernel()
+        return
+    with pytest.raises(UsageError, match="netem cannot be had on this machine: ") as refused:
+        place._by_kernel()
+    assert missing in str(refused.value)
+    place._spec = RunSpec(env="docker", nodes=1)
+    assert not place._by_kernel()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"link_faults": "magic"}, "options.link_faults: expected netem or proxies, got 'magic'"),
+        ({"link_faults": "netem", "latency": {"mean_us": 5}}, "an ordinary latency is drawn by proxies"),
+    ],
+)
+def test_means_that_are_none_are_refused_before_the_run(options: dict[str, Any], line: str) -> None:
+    with pytest.raises(UsageError, match=line):
+        check(RunSpec(env="docker", options=options))
