@@ -14,7 +14,7 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.live.clocks import Reading, error_of_clock
-from harness.live.errors import StartError
+from harness.live.errors import OutOfReachError, StartError
 from harness.live.faults.firewall import Firewall
 from harness.live.faults.netem import Netem
 from harness.live.linkfaults import LinkFaults
@@ -321,6 +321,8 @@ class LiveCluster:
                 return
             try:
                 await self._start(seat)
+            except OutOfReachError:
+                return  # it stays as it was, and whoever knows its machine has said so
             except StartError as e:
                 self._note(node, "panic", {"why": str(e)})
 

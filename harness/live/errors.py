@@ -7,3 +7,7 @@ from harness.errors import UsageError
 
 class StartError(UsageError):
     """A node could not be started, or did not behave like one. ``str(e)`` is one line."""
+
+
+class OutOfReachError(StartError):
+    """Its machine cannot be told to start it, which says nothing of the node."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import paramiko
 
 from harness.live.doorway import Doorway
-from harness.live.errors import StartError
+from harness.live.errors import OutOfReachError, StartError
 from harness.live.faults import disk, power, resources
 from harness.live.host import Machine, Process
 from harness.live.member import OnExit, OnLine
@@ -86,7 +86,9 @@ class HostMember:
             )
             await self._place.reached(self.name)
         except RemoteError as e:
-            raise StartError(f"node {self.name}: {e}") from e
+            if incarnation > 1:  # the first one's error ends the run
+                self._place.troubled(self.name, str(e))
+            raise OutOfReachError(f"node {self.name}: {e}") from e
         self.up = True
         loop = asyncio.get_running_loop()
         self._news = News(

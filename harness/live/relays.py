@@ -156,7 +156,7 @@ class Relay:
 class Relays(Wires):
     """All of them. ``opens``: how each node's host begins one; ``book``: where each node takes links.
 
-    ``trouble`` hears, in one line, of a host that cannot be told what is wanted.
+    ``trouble`` hears of a node whose host cannot be told what is wanted, and why, in one line.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class Relays(Wires):
         book: Mapping[str, Address],
         streams: Streams,
         latency: Latency,
-        trouble: Callable[[str], None],
+        trouble: Callable[[str, str], None],
     ) -> None:
         super().__init__(streams)
         self.in_flight = 0
@@ -220,7 +220,7 @@ class Relays(Wires):
         try:
             await asyncio.to_thread(self._relays[node].want, cuts, rules)
         except RemoteError as e:
-            self._trouble(str(e))
+            self._trouble(node, str(e))
 
     async def _count(self, node: str) -> None:
         for peer, count in (await asyncio.to_thread(self._relays[node].counts)).items():

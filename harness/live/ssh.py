@@ -180,7 +180,7 @@ class HostsPlace:
                 self._book,
                 streams,
                 msgspec.convert(spec.options.get("latency", {}), Latency),
-                say,
+                self.troubled,
             )
 
     def open(self) -> None:

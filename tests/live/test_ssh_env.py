@@ -190,8 +190,8 @@ def test_a_host_that_dies_counts_as_down_and_the_run_goes_on(
     assert said[1].endswith("host2: is back")
     notes = [(e.kind, e.data) for e in cluster.world if e.node == "n2"]
     assert notes[0] == ("killed", {"exit_status": None})
-    assert notes[1][0] == "panic"
-    assert "Unable to connect" in notes[1][1]["why"]
+    # the start in vain is nothing that the node did
+    assert "panic" not in [kind for kind, _ in notes]
     assert nothing_left(hosts)
 
 
