@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from harness.errors import UsageError
@@ -28,18 +29,12 @@ def check(host: Engine, image: str) -> None:
         (Path(folder) / MARK).write_text(mark)
         Path(folder).chmod(0o755)
         try:
-            told = host.client.containers.run(
-                image,
-                ["-c", SCRIPT],
-                entrypoint=["sh"],
-                remove=True,
-                labels=labels(),
-                volumes={folder: {"bind": "/shared", "mode": "ro"}},
-            ).split()
+            boot, _, found = said(host, image, SCRIPT, {folder: {"bind": "/shared", "mode": "ro"}}).partition(
+                " "
+            )
         except TROUBLE as e:
             raise UsageError(f"docker: the engine at {host.url}: {one_line(e)}") from e
-    boot, *marks = (word.decode() for word in told)
-    if marks != [mark]:
+    if found != mark:
         raise UsageError(
             f"docker: the engine at {host.url} does not see this machine's files, and so no run's folder"
         )
@@ -59,7 +54,18 @@ def refuse_ssh(url: str | None) -> None:
 
 def has_iptables(host: Engine, image: str) -> bool:
     """Whether packets can be filtered by what the image has; blocking. Raises the engine's errors."""
-    told = host.client.containers.run(
-        image, ["-c", "command -v iptables-restore || true"], entrypoint=["sh"], remove=True, labels=labels()
+    return bool(said(host, image, "command -v iptables-restore || true"))
+
+
+def said(host: Engine, image: str, script: str, volumes: dict[str, Any] | None = None) -> str:
+    """The words that a script prints in a container; blocking. Raises the engine's errors."""
+    container = host.client.containers.create(
+        image, ["-c", script], entrypoint=["sh"], labels=labels(), volumes=volumes or {}
     )
-    return bool(told.strip())
+    try:
+        container.start()
+        container.wait()
+        # only now: who follows the output of a container that ends at once may miss its last line
+        return " ".join(container.logs().decode(errors="replace").split())
+    finally:
+        container.remove(force=True)
