@@ -129,8 +129,8 @@ def _started(data: dict[str, Any]) -> str:
 _TRACE: dict[str, Callable[[dict[str, Any]], str]] = {
     "role": lambda d: f"became {d['role']} in term {d['term']}",
     "unsynced": lambda d: (
-        f"had {d['lost_writes']:,} writes of {d['lost_bytes']:,} bytes and {d['lost_names']} names unsynced; "
-        f"{d['syncs']:,} syncs since it last lost power"
+        f"lost {d['lost_bytes']:,} bytes of {d['lost_writes']:,} writes, and {d['lost_names']} names; "
+        f"it had asked for {d['syncs']:,} syncs"
     ),
     "believes": lambda d: f"took {d['master']} for the master",
     "vote": lambda d: f"voted for {d['for']} in term {d['term']}",
