@@ -54,8 +54,8 @@ cpdef void order(
 )
 cpdef void inspect(
     const int[:] reads, const int[:] keys, const long long[:] words, const long long[:] places,
-    const long long[:] pool_word, const long long[:] elements, const int[:] table, int[:] met,
-    unsigned char[:] found, int[:] strange
+    const long long[:] pool_word, const long long[:] elements, const int[:] table,
+    const unsigned char[:] failed, int[:] met, unsigned char[:] found, int[:] strange
 )
 
 @cython.locals(

@@ -230,12 +230,16 @@ def inspect(
     pool_word: Sequence[int],
     elements: Sequence[int],
     table: Sequence[int],
+    failed: Sequence[int],
     met: MutableSequence[int],
     found: MutableSequence[int],
     strange: MutableSequence[int],
 ) -> None:
-    """Look closer at single reads. Per read, ``found``: 1 where an element is there twice, 2 where one is that nobody
-    appended; ``met`` per append, all -1: a read that has it (the last), ``strange`` counts them.
+    """Look closer at single reads.
+
+    Per read, ``found``: 1 where an element is there twice, 2 where one is that nobody appended, 4 where one is whose
+    append is among the ``failed`` (per append). ``met`` per append, all -1: a read that has it (the last),
+    ``strange`` counts them.
     """
     for number in range(len(reads)):
         m = reads[number]
@@ -249,6 +253,8 @@ def inspect(
             else:
                 met[own] = m
                 strange[own] += 1
+                if failed[own]:
+                    found[number] |= 4
 
 
 def earliest(

@@ -115,6 +115,10 @@ class Linearizability:
             if tally.failed or tally.crashed:
                 why = "nothing to contradict: no operation succeeded"
                 return Result("valid", NAME, why=why, coverage=coverage)
+            if len(record.history):
+                return Result(
+                    "valid", NAME, why="nothing to contradict: clients did nothing", coverage=coverage
+                )
             return Result("unknown", NAME, why="nothing was checked: no operation", coverage=coverage)
         decided = decide(objects, model, map(engine_named, engines), budget)
         return _result(objects, model, decided, coverage)

@@ -216,6 +216,10 @@ class OnlineLinearizability:
                 return Result(
                     "valid", NAME, why="nothing to contradict: no operation succeeded", coverage=coverage
                 )
+            if windows.position >= 0:
+                return Result(
+                    "valid", NAME, why="nothing to contradict: clients did nothing", coverage=coverage
+                )
             return Result("unknown", NAME, why=why, coverage=coverage)
         found = self._found
         abandoned = False

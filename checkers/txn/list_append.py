@@ -32,6 +32,9 @@ from checkers.txn.models import ANOMALIES, DEFAULT, FORBIDDEN, known
 from checkers.txn.tell import Teller, shown, text
 from checkers.txn.verdict import Gathered, conclude
 
+ABORTED = 4
+"""what checkers/kernels/lists.py finds in a read of aborted elements, and in nothing else of it"""
+
 
 class ListAppend:
     """ANY anomaly that the model forbids makes the history invalid. Keys with ambiguous appends make it
@@ -257,15 +260,20 @@ class _Others:
         garbage = self.strange[(found.oddities & 2 != 0) & (found.oddities & 1 == 0)]
         for m in self.out.places("garbage-read", garbage):
             self._garbage(int(m), self._unknown_element(int(m)))
-        rest = self.strange[found.oddities == 0]
-        failed = np.flatnonzero((found.met >= 0) & (found.position < 0) & self.aborted[micro.txn])
-        dirty = np.unique(found.met[failed], return_index=True)
-        readers = dict(zip(dirty[0].tolist(), failed[dirty[1]].tolist(), strict=True))
-        for m in self.out.add("G1a", [m for m in rest.tolist() if m in readers]):
-            append = readers[m]
+        aborted = self.strange[found.oddities == ABORTED]
+        for m in self.out.places("G1a", aborted):
+            append = self._failed_append(m)
             self._aborted(m, micro.value_of(append), self._txn(append))
-        for m in self.out.add("incompatible-order", [m for m in rest.tolist() if m not in readers]):
+        for m in self.out.places("incompatible-order", self.strange[found.oddities == 0]):
             self._incompatible(m)
+
+    def _failed_append(self, m: int) -> int:
+        """The first append that a strange read has though it had failed."""
+        found, place = self.found, int(self.found.places[m]) + 1
+        key = int(self.micro.key[m])
+        words = found.elements[place : place + len(self._list(m))].tolist()
+        appends = (found.find(key, word) for word in words)
+        return next(a for a in appends if a >= 0 and found.position[a] < 0 and self.aborted[self._txn(a)])
 
     def _unknown_element(self, m: int) -> Any:
         found, place = self.found, int(self.found.places[m]) + 1

@@ -62,7 +62,8 @@ class Lists(NamedTuple):
     table: Int32
     elements: Int64
     oddities: Int8
-    """per strange read, in their order: 1 an element is there twice, 2 one that nobody appended"""
+    """per strange read, in their order: 1 an element is there twice, 2 one that nobody appended, 4 one whose append
+    had failed and that the longest read has not"""
     met: Int32
     """per append, a strange read that has it, -1"""
 
@@ -149,6 +150,7 @@ def versions(micro: Micro, *, contradictions: bool = False) -> Lists:
         view(pool_word),
         view(elements),
         view(hashed),
+        view((appends & (position < 0) & (micro.outcome[micro.txn] == FAIL)).astype(np.uint8)),
         view(met),
         view(oddities),
         view(times),

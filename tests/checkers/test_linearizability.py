@@ -438,8 +438,17 @@ def test_nothing_checked_is_unknown():
     assert check([]).verdict == "unknown"
     assert "nothing was checked" in check([]).why
     assert check(history([("write", 1, None, 0, 1)])).why == ""
+
+
+def test_where_clients_did_nothing_there_is_nothing_to_contradict():
+    """As Knossos has it of a file in which only the nemesis acts."""
     nemesis = [Op(0, 0, "nemesis", "info", "partition", None, {"fault": 0})]
-    assert check(nemesis).verdict == "unknown"
+    batch = check(nemesis)
+    assert (batch.verdict, batch.why) == ("valid", "nothing to contradict: clients did nothing")
+    online = OnlineLinearizability()
+    assert online.verdict() == "unknown"
+    online.observe_all(nemesis)
+    assert (online.result().verdict, online.result().why) == (batch.verdict, batch.why)
 
 
 def test_what_never_succeeded_contradicts_nothing():

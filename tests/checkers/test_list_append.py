@@ -432,3 +432,11 @@ def test_a_read_that_contradicts_its_transaction_may_foresee_it_too() -> None:
     assert by_another.judge(ListAppend(), model="read-committed").verdict == "valid"
     again = history("0 T ax1", "0 T ax3", "1 T ax2 rx[1 3] ax3")
     assert again.judge(ListAppend(), model="read-committed").verdict == "unknown"
+
+
+def test_every_read_of_an_aborted_element_that_the_longest_has_not_is_one() -> None:
+    """Neither of the two readers is told to contradict the longest read besides."""
+    h = history("1 T rx[8]", "2 T rx[1]", "3 T rx[1]", "0 invoke ax1", "0 fail ax1", "0 T ax8")
+    result = h.judge(ListAppend(), model="read-committed")
+    assert sorted(set(types(result))) == ["G1a"]
+    assert result.coverage["anomalies"] == {"G1a": 2}
