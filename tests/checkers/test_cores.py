@@ -14,7 +14,7 @@ from checkers.linearizability.dissect import IMPOSSIBLE_MAX, Scalpel
 from checkers.linearizability.engines import CRASHED
 from checkers.linearizability.objects import grouped
 from checkers.models import CAS_REGISTER
-from tests.checkers.test_linearizability import history, sampled, simulated
+from tests.checkers.linearizability.steps import history, sampled, simulated
 from tests.kernels import uncompiled
 
 NONE = -1

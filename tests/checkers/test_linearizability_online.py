@@ -16,7 +16,7 @@ from checkers.linearizability.look import GONE
 from checkers.linearizability.online import CHAIN_MAX, OnlineLinearizability
 from checkers.models import MODELS
 from checkers.online import BUFFERED_MAX
-from tests.checkers.test_linearizability import PAIRS, history, simulated
+from tests.checkers.linearizability.steps import PAIRS, history, simulated
 from tests.checkers.test_zones import sampled
 from tests.kernels import uncompiled
 

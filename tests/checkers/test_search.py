@@ -16,7 +16,7 @@ from checkers.linearizability.dissect import Scalpel
 from checkers.linearizability.engines import INVALID, UNKNOWN, VALID
 from checkers.linearizability.objects import grouped
 from checkers.models import CAS_REGISTER
-from tests.checkers.test_linearizability import history, intervals, sampled
+from tests.checkers.linearizability.steps import history, intervals, sampled
 from tests.checkers.twins import linearizable
 from tests.kernels import uncompiled
 

@@ -15,7 +15,7 @@ from checkers.linearizability.budget import Budget, effort
 from checkers.linearizability.engines import INVALID, UNKNOWN, VALID
 from checkers.linearizability.objects import grouped
 from checkers.models import CAS_REGISTER, INCONSISTENT, Model
-from tests.checkers.test_linearizability import history
+from tests.checkers.linearizability.steps import history
 from tests.checkers.test_search import busy
 from tests.kernels import uncompiled
 

@@ -19,7 +19,7 @@ from checkers.linearizability.engines import CRASHED, DECLINED, INVALID, VALID
 from checkers.linearizability.objects import grouped
 from checkers.models import CAS_REGISTER, MODELS
 from tests.checkers.acts import cut, first_refuted, impossible
-from tests.checkers.test_linearizability import history, intervals, register_acts, simulated
+from tests.checkers.linearizability.steps import history, intervals, register_acts, simulated
 from tests.checkers.twins import linearizable
 from tests.kernels import uncompiled
 
