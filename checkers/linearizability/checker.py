@@ -112,13 +112,9 @@ class Linearizability:
         coverage = coverage_of(model, tally)
         if not tally.ok:
             # as Knossos judges such a file; of a run in which nothing succeeded, "stats" makes an unknown one
-            if tally.failed or tally.crashed:
+            if len(record.history):
                 why = "nothing to contradict: no operation succeeded"
                 return Result("valid", NAME, why=why, coverage=coverage)
-            if len(record.history):
-                return Result(
-                    "valid", NAME, why="nothing to contradict: clients did nothing", coverage=coverage
-                )
             return Result("unknown", NAME, why="nothing was checked: no operation", coverage=coverage)
         decided = decide(objects, model, map(engine_named, engines), budget)
         return _result(objects, model, decided, coverage)
