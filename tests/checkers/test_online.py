@@ -109,3 +109,68 @@ def test_names_do_not_matter(name: str, kind: str, options: dict[str, Any]) -> N
         assert [[i + 1000 for i in a.op_indexes] for a in one.anomalies] == [
             a.op_indexes for a in two.anomalies
         ]
+
+
+def stream(f: str, length: int) -> list[Op]:
+    """Operations one after the other, ids and elements by number, counters and registers that go up."""
+    ops: list[Op] = []
+    asked: Any
+    for n in range(length // 2):
+        process, key, asked, answered = n % 5, None, None, None
+        if f == "generate":
+            answered = n
+        elif f == "add":
+            key, asked = n // 100, n
+        elif f == "write":
+            key, asked = n % 10, n
+        elif f == "enqueue":
+            asked = n
+        kind = f
+        if f == "add" and n % 100 == 99:
+            kind, asked, answered = "read", None, list(range(n - 99, n))
+        elif f == "write" and n % 20 >= 10:
+            kind, asked, answered = "read", None, n - 10
+        elif f == "enqueue" and n % 2:
+            kind, asked, answered = "dequeue", None, n - 1
+        ops.append(Op(2 * n, 2 * n, process, "invoke", kind, key, asked))
+        ops.append(Op(2 * n + 1, 2 * n + 1, process, "ok", kind, key, answered))
+    return ops
+
+
+LATE: list[tuple[str, str, dict[str, Any], str, Any]] = [
+    ("unique-ids", "generate", {}, "generate", 7),
+    ("set-full", "add", {"linearizable": True}, "read", []),
+    ("set-full", "add", {}, "read", [-1]),
+    ("sessions", "write", {}, "read", 3),
+    ("linearizability", "write", {"model": "register"}, "read", 3),
+    ("total-queue", "enqueue", {}, "dequeue", 4),
+    ("queue", "enqueue", {}, "dequeue", 4),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "options", "f", "wrong"), LATE, ids=lambda x: x if isinstance(x, str) else ""
+)
+def test_what_came_at_op_10000_is_reported_by_op_10100(
+    name: str, kind: str, options: dict[str, Any], f: str, wrong: Any
+) -> None:
+    ops = stream(kind, 11_000)
+    right = registry.online(name, options)
+    assert right is not None
+    for op in ops:
+        right.observe(op)
+    assert not right.violated()
+    assert right.verdict() == "valid"
+    at = next(n for n in range(10_000, len(ops)) if ops[n].type == "ok" and ops[n].f == f)
+    if name == "sessions":  # its own session has read the key
+        at = next(n for n in range(at, len(ops)) if ops[n].f == f and ops[n].type == "ok" and ops[n].key == 3)
+    ops[at].value = wrong
+    assert batch(name, ops[:at], options).verdict != "invalid"
+    online = registry.online(name, options)
+    assert online is not None
+    for told, op in enumerate(ops):  # noqa: B007
+        online.observe(op)
+        if online.violated():
+            break
+    assert at <= told <= at + 100
+    assert online.verdict() == batch(name, ops[: told + 1], options).verdict == "invalid"
