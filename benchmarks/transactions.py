@@ -12,9 +12,9 @@ Each history is written as a columnar file and judged by a process of its own, w
 checking took, what was found, and the most memory it had.
 
 A peer gets the same history as EDN (``--peer-format``) and prints one JSON object for each time that it checked it:
-``{"valid": true | false | "unknown", "check_s": seconds}``, and what else it likes. The first is its cold time, the
-best of the others its warm one. What it says besides, on lines that begin otherwise, is passed over. Exit code 1
-where verdicts differ, or either has none.
+``{"valid": true | false | "unknown", "check_s": seconds, "check_cpu_s": seconds}``, the last optional. The first is
+its cold time, the best of the others its warm one. What it says besides, on lines that begin otherwise, is passed
+over. Exit code 1 where verdicts differ, or either has none.
 """
 
 from __future__ import annotations
@@ -296,11 +296,15 @@ def beside(found: dict[str, Any], answers: list[dict[str, Any]]) -> bool:
         return False
     named = {True: "valid", False: "invalid"}
     verdicts = {named.get(a["valid"], "unknown") for a in answers}
-    times = [a["check_s"] for a in answers]
-    kinds = {"cold": times[0], **({"warm": min(times[1:])} if times[1:] else {})}
-    for kind, took in kinds.items():
-        ratio = took / max(found["check_s"], 0.001)
-        print(f"  peer, {kind}: {took:.3f} s, {ratio:.1f} times ours; {' and '.join(sorted(verdicts))}")
+    kinds = {"cold": answers[0]}
+    if answers[1:]:
+        kinds["warm"] = min(answers[1:], key=lambda a: a["check_s"])
+    for kind, answer in kinds.items():
+        took, cpu = answer["check_s"], answer.get("check_cpu_s")
+        line = f"  peer, {kind}: {took:.3f} s, {took / max(found['check_s'], 0.001):.1f} times ours"
+        if cpu is not None:
+            line += f" (cpu {cpu:.3f} s, {cpu / max(found['check_cpu_s'], 0.001):.1f} times ours)"
+        print(f"{line}; {' and '.join(sorted(verdicts))}")
     return verdicts == {found["verdict"]} != {"unknown"}
 
 
