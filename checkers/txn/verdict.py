@@ -20,16 +20,22 @@ T = TypeVar("T")
 
 
 class Gathered:
-    """Anomalies that are no cycles: KEPT_MAX of each type that the model forbids; the rest are counted."""
+    """Anomalies that are no cycles: KEPT_MAX of each type that the model forbids; the rest are counted.
+
+    ``present``: types that are there, forbidden or not: each rules out models.
+    """
 
     def __init__(self, teller: Teller, forbidden: frozenset[str]) -> None:
         self.teller = teller
         self.forbidden = forbidden
         self.kept: list[Anomaly] = []
         self.counts: Counter[str] = Counter()
+        self.present: set[str] = set()
 
     def add(self, kind: str, found: Sequence[T]) -> Sequence[T]:
         """Count all of ``found``; those that are to be told."""
+        if len(found):
+            self.present.add(kind)
         if kind not in self.forbidden or not len(found):
             return ()
         self.counts[kind] += len(found)
@@ -68,7 +74,7 @@ def conclude(
         "anomalies": {name: counts[name] for name in names},
     }
     if names:
-        coverage["not"], coverage["also_not"] = ruled_out(names)
+        coverage["not"], coverage["also_not"] = ruled_out(gathered.present.union(names))
         told = [*gathered.kept, *(gathered.teller.cycle(c) for c in cycles.cycles)]
         told.sort(key=lambda a: names.index(a.type))
         return Result("invalid", checker, told, f"not {model}: {', '.join(names)}", coverage)

@@ -440,3 +440,12 @@ def test_every_read_of_an_aborted_element_that_the_longest_has_not_is_one() -> N
     result = h.judge(ListAppend(), model="read-committed")
     assert sorted(set(types(result))) == ["G1a"]
     assert result.coverage["anomalies"] == {"G1a": 2}
+
+
+def test_what_the_model_allows_rules_out_others_too() -> None:
+    skew = ("0 invoke rx[] ay1", "1 invoke ry[] ax1", "0 ok rx[] ay1", "1 ok ry[] ax1")
+    result = history(*skew, "2 T az1 rz[]").judge(ListAppend(), model="repeatable-read")
+    assert types(result) == ["G2-item"]
+    assert set(result.coverage["not"]) == {"read-atomic", "repeatable-read"}
+    alone = history(*skew, "2 T az1 rz[1]").judge(ListAppend(), model="repeatable-read")
+    assert alone.coverage["not"] == ["repeatable-read"]
