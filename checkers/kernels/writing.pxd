@@ -41,7 +41,7 @@ cdef class Writing(Dependencies):
     cdef meets(self, number_t node, list keys)
 
     @cython.locals(write=number_t, owner=number_t, low=number_t, high=number_t)
-    cdef sees(self, Version version, number_t node, bint first)
+    cdef sees(self, Version version, number_t node, bint early)
 
     @cython.locals(write=number_t, key=Key, node=number_t, other=Key, met=list)
     cdef happened(self, number_t first, number_t last)

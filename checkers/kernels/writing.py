@@ -172,7 +172,7 @@ class Writing(Dependencies):
             elif key.last is not version:
                 # it contradicts its own transaction: where that is allowed it is a read like any other
                 self.suspect = self.internal
-                self.sees(version, node, False)
+                self.sees(version, node, version.write >= number)
                 odd.append((key, version))
             if self.suspect:
                 return
@@ -215,13 +215,13 @@ class Writing(Dependencies):
                     frontier.append((version, self.now))
                     key.frontier = frontier
 
-    def sees(self, version: Version, node: int, first: bool) -> None:
-        """A transaction read a version; ``first``: as its first of the key."""
+    def sees(self, version: Version, node: int, early: bool) -> None:
+        """A transaction read a version; ``early``: if it is its own, it is one that it writes only later."""
         write = version.write
         if write == NONE:
             return
         owner = self.owner[write]
-        if self.fate[write] == FAILED or (owner == node and first):
+        if self.fate[write] == FAILED or (owner == node and early):
             self.suspect = True  # aborted, or written only later
             return
         self.place[write] = 0

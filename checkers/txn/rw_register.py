@@ -117,8 +117,15 @@ class _Others:
             self.out.tell("internal", [self._txn(m)], sentence, micro.key_of(m))
 
     def _future(self) -> None:
-        for m in self.out.places("future-read", np.flatnonzero(self.found.future == 1)):
-            read = int(self.found.updates[m])
+        found, txn = self.found, self.micro.txn
+        late = {m: int(found.updates[m]) for m in np.flatnonzero(found.future == 1).tolist()}
+        odd = np.flatnonzero(found.role == CONTRADICTS)
+        write = found.writer[found.version[odd]]
+        odd, write = odd[write > odd], write[write > odd]
+        own = txn[odd] == txn[write]
+        for read, m in zip(odd[own].tolist(), write[own].tolist(), strict=True):
+            late.setdefault(m, read)
+        for m, read in self.out.add("future-read", sorted(late.items())):
             sentence = f"{self._read(read, 'T1')}, which it wrote only after that."
             self.out.tell("future-read", [self._txn(m)], sentence, self.micro.key_of(m))
 

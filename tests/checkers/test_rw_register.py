@@ -63,6 +63,12 @@ def test_a_stale_read_is_found_by_the_order_of_writes_in_time() -> None:
     assert judge(h, "serializable").verdict == "valid", "nothing but time orders the writes"
 
 
+def test_a_read_of_what_is_written_later_is_one_after_an_own_write_too() -> None:
+    # a model that does not forbid the contradiction itself
+    assert types(judge(history("0 T wx1", "1 T wx2rx3wx3"), "consistent-view")) == ["future-read"]
+    assert judge(history("0 T wx1", "1 T wx2rx2wx3"), "consistent-view").verdict == "valid"
+
+
 def test_reads_order_concurrent_writes() -> None:
     both = ["0 invoke wx1", "1 invoke wx2", "0 ok wx1", "2 T rx1", "3 T rx2"]
     assert judge(history(*both, "1 ok wx2")).verdict == "valid"
