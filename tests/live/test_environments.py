@@ -11,9 +11,9 @@ from checkers.history import read
 from harness.run import execute
 from harness.spec import RunSpec
 from nemeses.schedule import Schedule
-from tests.live.boxes import Boxes
 from tests.live.engines import held_engine
 from tests.live.played import bites, fault
+from tests.live.sshd_containers import Boxes
 
 ENVIRONMENTS = ("sim", "process", "docker", "ssh")
 FAULTS = [

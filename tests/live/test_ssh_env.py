@@ -1,4 +1,4 @@
-"""Hosts over SSH: the port of faults, what goes wrong, and that nothing stays behind (faults: test_ssh_boxes)."""
+"""Hosts over SSH: the port of faults, what goes wrong, that nothing stays behind (faults: test_ssh_containers)."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ import pytest
 
 from harness.cli import main as command_line
 from harness.live.engine import SCRATCH
-from tests.live.boxes import Boxes
 from tests.live.engines import held_engine
+from tests.live.sshd_containers import Boxes
 from tests.live.test_docker_sweep import ROOT, TRAP, processes
 
 HARNESS = """

@@ -22,10 +22,10 @@ from harness.streams import Streams
 from nemeses.fault import Fault, Trigger
 from nemeses.port import LinkRule
 from nemeses.schedule import Schedule
-from tests.live.boxes import GUEST, HERE, USER, Boxes
 from tests.live.clusters import Client
 from tests.live.engines import held_engine
 from tests.live.played import RULES, SHAPES, bites, fault, link_faults
+from tests.live.sshd_containers import GUEST, HERE, USER, Boxes
 from tests.live.test_planted_bugs import invalid
 
 NODES = ("n0", "n1", "n2", "n3", "n4")
