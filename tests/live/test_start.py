@@ -87,7 +87,7 @@ def test_foreign_nodes_keep_their_clocks_and_what_they_wrote() -> None:
     assert own == {"partition", "link", "kill", "pause", "clock", "power-loss", "disk", "resource"}
     assert capabilities(RunSpec(env="process", transport="tcp")) == own
     assert capabilities(RunSpec(env="process", bin="x")) == own - {"clock", "power-loss", "disk"}
-    assert capabilities(RunSpec(env="docker")) == own - {"resource"}
+    assert capabilities(RunSpec(env="docker")) == own
 
 
 def test_a_power_loss_of_a_node_without_accounts_is_refused(tmp_path: Path) -> None:
