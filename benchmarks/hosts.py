@@ -143,7 +143,7 @@ async def measure(spec: RunSpec, repeat: int) -> None:
 @contextlib.contextmanager
 def containers(count: int) -> Iterator[Path]:
     """A hosts file of so many."""
-    from tests.live.boxes import Boxes  # noqa: PLC0415  for this alone
+    from tests.live.sshd_containers import Boxes  # noqa: PLC0415  for this alone
 
     with tempfile.TemporaryDirectory() as folder:
         client = docker.from_env()
