@@ -257,6 +257,8 @@ class LiveCluster:
         else:
             why = f"exited with status {status}: {seat.member.last_words()}".rstrip(": ")
             self._note(node, "panic", {"why": why})
+            if seat.machine.outlived:  # its fault is over, and starts it no more
+                self.spawn(self.start(node))
 
     def _note(self, node: str, kind: str, data: dict[str, Any], at_ns: int = 0) -> None:
         seat = self._seats[node]

@@ -55,6 +55,8 @@ class Machine:
         self._reading = DiskReading()
         self._refused = 0
         """operations that the disk refused to earlier incarnations, by their last words"""
+        self.outlived = False
+        """the last incarnation ended of a refusal and the disk was well again: who stood still hears of it late"""
         self._damaged = 0
         self._headroom_kb: int | None = None
         self._held = 0
@@ -88,10 +90,11 @@ class Machine:
 
     def exited(self) -> None:
         """A node that a disk refused something ends by itself, and says why."""
-        number = ERRNOS.get(self._trouble.refuses)
-        by_itself = number is not None and not self._seat.killing
-        if by_itself and f"[Errno {number}]" in self._seat.member.last_words():
-            self._refused += 1
+        words = self._seat.member.last_words()
+        refused = not self._seat.killing and any(f"[Errno {n}]" in words for n in ERRNOS.values())
+        self._refused += refused
+        self.outlived = refused and not self._trouble.refuses
+        self._reading.refuses, self._reading.delay_us = self._trouble.refuses, self._trouble.delay_us
 
     async def close(self) -> None:
         await self._duty.set(FULL_PERCENT)

@@ -11,8 +11,9 @@ import pytest
 from harness.live.engine import LABEL, owner
 from harness.run import execute
 from harness.spec import RunSpec
+from harness.tracefile import load_trace
 from tests.live.engines import held_engine
-from tests.live.played import PLACES, RULES, SHAPES, bites, fault, link_faults, valid
+from tests.live.played import PLACES, RULES, SHAPES, bites, fault, link_faults, played, valid
 
 OWN = f"{LABEL}={owner()}"
 
@@ -77,6 +78,16 @@ def test_disks_that_are_slow_and_that_refuse(env: str, tmp_path: Path) -> None:
     ]
     outcome = valid(env, tmp_path / "run", faults, time_limit=9)
     assert bites(outcome) == {"disk": (4, 4)}
+
+
+def test_a_node_that_hears_too_late_that_its_disk_is_well(env: str, tmp_path: Path) -> None:
+    """It stood still meanwhile, and died of the first write when it went on: it is started again all the same."""
+    faults = [fault(400, 1200, "disk:full", ("n0",)), fault(420, 2300, "pause:one", ("n0",))]
+    outcome = played(env, tmp_path / "run", faults, nodes=3, time_limit=3.5, rate=2)
+    trace = load_trace(tmp_path / "run" / "trace.jsonl")
+    lives = [e.kind for e in trace if e.node == "n0" and e.kind in ("started", "panic")]
+    assert lives[-1] == "started"
+    assert lives.count("started") == outcome.summary["world"]["incarnations"]["n0"]
 
 
 def test_disks_that_change_what_was_written(env: str, tmp_path: Path) -> None:
