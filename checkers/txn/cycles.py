@@ -83,6 +83,8 @@ def search(graph: Graph, forbidden: frozenset[str]) -> Found:
 class _Search:
     def __init__(self, graph: Graph, forbidden: frozenset[str]) -> None:
         self.graph = graph
+        self.names: Int64 = np.zeros(0, np.int64)
+        """of the graph's nodes, which are those in cycles only: their numbers in the whole"""
         self.forbidden = forbidden
         self.levels = [v for v in LEVELS if any(k.name + v.suffix in forbidden for k in KINDS)]
         # only edges of which a forbidden cycle can be made
@@ -103,13 +105,12 @@ class _Search:
         if not self.levels:
             return Found([], self.counts, 0, complete=True)
         top = components(self.graph, self.levels[-1].all & self.usable)
-        inside = top >= 0
-        if not inside.any():
+        if not (top >= 0).any():
             return Found([], self.counts, 0, complete=True)
+        self.graph, self.names = self.graph.inside(top)
+        top = top[self.names]
         for level in self.levels:
-            label = (
-                top if level is self.levels[-1] else components(self.graph, level.all & self.usable, inside)
-            )
+            label = top if level is self.levels[-1] else components(self.graph, level.all & self.usable)
             part = Part.of(label)
             for weak in self.weaker:
                 if len(weak.have):
@@ -120,7 +121,7 @@ class _Search:
                 self._kind(level, part, number, kind)
             self._rest(level, part)
             self.weaker.append(part)
-        cycles = [cycle for name in self.kept for cycle in self.kept[name]]
+        cycles = [self._named(cycle) for name in self.kept for cycle in self.kept[name]]
         return Found(cycles, self.counts, int(top.max()) + 1, self.complete)
 
     def _keep(self, name: str, cycles: list[Cycle], count: int) -> None:
@@ -129,6 +130,11 @@ class _Search:
         kept += cycles
         kept.sort(key=lambda c: len(c.edges))
         del kept[KEPT_MAX:]
+
+    def _named(self, cycle: Cycle) -> Cycle:
+        """By the numbers of the whole graph."""
+        edges = [(int(self.names[a]), int(self.names[b]), cls) for a, b, cls in cycle.edges]
+        return cycle._replace(edges=edges)
 
     def _direct(self, level: Level, part: Part) -> None:
         """Single edges that the order contradicts: cycles of two, all of them at once."""

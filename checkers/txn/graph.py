@@ -70,6 +70,28 @@ class Graph(NamedTuple):
         """Of each edge."""
         return np.repeat(np.arange(self.nodes, dtype=np.int32), np.diff(self.start))
 
+    def inside(self, label: Int32) -> tuple[Graph, Int64]:
+        """Of the nodes that have a label, renumbered, and the edges between those of one; and who they were.
+
+        Every cycle of nodes of one label is there: what precedes in the order of a process, or in time, does so
+        among these, too.
+        """
+        nodes = np.flatnonzero(label >= 0)
+        counts = self.start[nodes + 1] - self.start[nodes]
+        first = np.cumsum(counts) - counts
+        at = np.arange(int(counts.sum())) + np.repeat(self.start[nodes] - first, counts)
+        same = label[self.to[at]] == np.repeat(label[nodes], counts)
+        at = at[same]
+        start = np.append(first, len(same))
+        start = np.append(0, np.cumsum(same))[start]
+        number = scratch(self.nodes)
+        number[nodes] = np.arange(len(nodes), dtype=np.int32)
+        txns = nodes[: np.searchsorted(nodes, self.txns)]
+        begin, end = self.begin[txns], self.end[txns]
+        barriers = _barriers(begin, end)
+        to, of = number[self.to[at]], self.of[at]
+        return Graph(len(txns), len(nodes), start, to, of, begin, end, self.slot[txns], *barriers), nodes
+
     def out(self, node: int) -> list[tuple[int, int]]:
         """(target, class) of each edge."""
         low, high = int(self.start[node]), int(self.start[node + 1])
