@@ -32,7 +32,7 @@ cdef class Appending(Dependencies):
     @cython.locals(i=number_t)
     cdef bint agrees(self, value, number_t start, list elements, number_t count) except -1
 
-    @cython.locals(before=number_t, i=number_t, append=number_t, owner=number_t, first=number_t, last=number_t)
+    @cython.locals(known=number_t, before=number_t, i=number_t, append=number_t, owner=number_t, first=number_t, last=number_t)
     cdef extend(self, Log log, value)
 
     @cython.locals(waiting=number_t)

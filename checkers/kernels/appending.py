@@ -192,8 +192,8 @@ class Appending(Dependencies):
 
     def extend(self, log: Log, value: Any) -> None:
         """A read shows more of a list than any before."""
-        before = len(log.elements)
-        for i in range(len(log.elements), len(value)):
+        known = len(log.elements)
+        for i in range(known, len(value)):
             element = value[i]
             named = element if type(element) is int or type(element) is str else self.name(element)
             found = log.appends.get(named)
@@ -207,7 +207,11 @@ class Appending(Dependencies):
                 return
             self.place[append] = i
             if i > 0:
-                self.precedes(self.owner[log.writers[i - 1]], owner)
+                before = log.writers[i - 1]
+                if before > append and self.owner[before] == owner:
+                    self.suspect = True  # its transaction appended them the other way round
+                    return
+                self.precedes(self.owner[before], owner)
             self.comes(log, owner)
             log.fan = NONE
             log.waiting = []
@@ -219,7 +223,7 @@ class Appending(Dependencies):
             for each in log.unread:
                 append = each
                 self.precedes(owner, self.owner[append])
-        for i in range(before, len(log.writers)):
+        for i in range(known, len(log.writers)):
             append = log.writers[i]
             if self.fate[append] != SEEN:
                 owner = self.owner[append]

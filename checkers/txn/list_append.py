@@ -14,6 +14,7 @@ themselves;
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,7 @@ class _Others:
         self._unwritten()
         self._dirty()
         self._strange()
+        self._turned()
         self._intermediate()
         self._lost()
 
@@ -148,6 +150,7 @@ class _Others:
         )
         early = self._contradicted()
         early |= {m: int(read[m]) for m in np.concatenate([good[inside], odd]).tolist()}
+        early |= self.turned[0]
         for m, read_ in self.out.add("future-read", sorted(early.items())):
             key, element = self._key(m), self.micro.value_of(m)
             sentence = (
@@ -174,7 +177,6 @@ class _Others:
         garbage, twice = np.flatnonzero(found.writers == GARBAGE), np.flatnonzero(found.writers == TWICE)
         if not len(garbage) and not len(twice) and not self.failed.any() and not len(self.strange):
             return
-        self.first = self._earliest()
         for at in self.out.places("garbage-read", garbage):
             m, element = self._at(at)
             self._garbage(m, element)
@@ -187,7 +189,9 @@ class _Others:
             m, element = self._at(at)
             self._aborted(m, element, int(self.writer[at]))
 
-    def _earliest(self) -> Int32:
+    @cached_property
+    def first(self) -> Int32:
+        """By position: the first read that has it."""
         found, micro = self.found, self.micro
         first = scratch(len(found.writers))
         kernel.earliest(
@@ -280,6 +284,35 @@ class _Others:
         key, elements = int(self.micro.key[m]), self._list(m)
         words = found.elements[place : place + len(elements)].tolist()
         return next(e for e, w in zip(elements, words, strict=True) if found.find(key, w) < 0)
+
+    @cached_property
+    def turned(self) -> tuple[dict[int, int], list[int]]:
+        """Appends that come before an earlier one of their own transaction: those that it had read by then, with the
+        read; the others.
+        """
+        micro, found = self.micro, self.found
+        some = np.flatnonzero((found.position >= 0) & (found.previous >= 0))
+        before = found.position[found.previous[some]] > found.position[some]
+        some = some[before & (found.committed[micro.txn[some]] == 1)]
+        early: dict[int, int] = {}
+        for m in some.tolist():
+            reads = (o for o in micro.of(self._txn(m)) if o < m and found.base[o] != NOTHING)
+            for o in reads:
+                if micro.key[o] == micro.key[m] and micro.value_of(m) in self._list(o):
+                    early.setdefault(m, o)
+        return early, [m for m in some.tolist() if m not in early]
+
+    def _turned(self) -> None:
+        micro, found = self.micro, self.found
+        for m in self.out.add("incompatible-order", self.turned[1]):
+            before, key = int(found.previous[m]), self._key(m)
+            reader = int(self.first[found.position[before]])
+            one, two = text(micro.value_of(before)), text(micro.value_of(m))
+            sentence = (
+                f"T1 appended {one} and then {two} to key {text(key)}, which T2 read as "
+                f"{shown(self._list(reader), micro.value_of(m), micro.value_of(before))}."
+            )
+            self.out.tell("incompatible-order", [self._txn(m), self._txn(reader)], sentence, key)
 
     def _incompatible(self, m: int) -> None:
         key, elements = self._key(m), self._list(m)

@@ -141,6 +141,7 @@ class Lists:
         for n, key, value, base, _ in self.reads:
             if self._good(key, value) and base and self._middle(n, key, base) is not None:
                 self.found.add("G1b")
+        self._turned()
         groups = [
             (key, tuple(base))
             for _, key, value, base, updated in self.reads
@@ -148,6 +149,24 @@ class Lists:
         ]
         if len(set(groups)) < len(groups):
             self.found.add("lost-update")
+
+    def _turned(self) -> None:
+        """Two appends of a transaction, one after the other to a key, are there the other way round."""
+        for n, txn in enumerate(self.txns):
+            for key, order in self.longest.items():
+                own = [(at, v) for at, (f, k, v) in enumerate(txn.micro) if f == "append" and k == key]
+                for (_, a), (at, b) in pairwise(own):
+                    if a in order and b in order and order.index(b) < order.index(a) and self._happened(n):
+                        seen = any(f == "r" and k == key and b in (v or []) for f, k, v in txn.micro[:at])
+                        future = seen and txn.outcome == "ok"
+                        self.found.add("future-read" if future else "incompatible-order")
+
+    def _happened(self, n: int) -> bool:
+        seen = {(k, e) for k, v in self.views for e in v}
+        txn = self.txns[n]
+        return txn.outcome == "ok" or (
+            txn.outcome == "info" and any((k, v) in seen for f, k, v in txn.micro if f == "append")
+        )
 
     def _alive(self, key: Any, element: Any) -> bool:
         return self._outcome(key, element) in ("ok", "info")
