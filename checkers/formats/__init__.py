@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from checkers.columns import History
 from checkers.formats._errors import CannotWriteError
+from checkers.formats._input import unmarked
 
 AUTO = "auto"
 
@@ -42,7 +43,7 @@ def module(name: str) -> Any:
 def detect(path: Path) -> str:
     """The format of a file, by how it begins; ours where nothing else fits. Raises OSError."""
     with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+        head = unmarked(file.read(HEAD_BYTES))
     return next((name for name in TABLE if module(name).sniff(head)), "jsonl")
 
 

@@ -11,6 +11,14 @@ PIECE_BYTES = 1 << 20
 OP_BYTES_MAX = 1 << 26
 """of one op; a file in which nothing ends is not read to its end"""
 
+MARK = b"\xef\xbb\xbf"
+"""what some editors put before UTF-8 text"""
+
+
+def unmarked(head: bytes) -> bytes:
+    """The beginning of a file without the mark of its encoding."""
+    return head.removeprefix(MARK)
+
 
 class Input:
     """``data[at:size]`` is what is read and not yet taken; ``data[size] == 0``."""
@@ -23,7 +31,7 @@ class Input:
         self._file = file
         self._lines = 0
         self._column = 0
-        self._last = b"\n"
+        self._started = False
 
     def more(self, at: int) -> bool:
         """Forget what is before ``at`` and read on; False where nothing is left. The last line is given its end."""
@@ -47,6 +55,9 @@ class Input:
             self.data[:kept] = self.data[at : self.size]
         with memoryview(self.data) as view:
             count = self._file.readinto(view[kept : len(self.data) - 2])  # type: ignore[attr-defined]
+        if not self._started and self.data.startswith(MARK):
+            self.data[: len(MARK)] = b" " * len(MARK)
+        self._started = True
         self.size = kept + count
         if count == 0:
             self.ended = True

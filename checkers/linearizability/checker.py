@@ -8,7 +8,7 @@ it is told in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from checkers.linearizability.budget import Budget
 from checkers.linearizability.engines import DECLINED, INVALID, UNKNOWN, Engine, engine_named
 from checkers.linearizability.objects import Objects, Tally, grouped
 from checkers.memory import peak_mb
-from checkers.models import CAS_REGISTER, MODELS, Model, ModelError, own
+from checkers.models import CAS_REGISTER, MODELS, Model, ModelError, beginning, own
 from checkers.record import Record
 from checkers.result import Anomaly, Cost, Result
 
@@ -44,6 +44,14 @@ def model_named(name: str) -> Model:
     return found
 
 
+def model_of(options: Mapping[str, Any], given: Model | None = None) -> Model:
+    """The model that a record's options ask for: ``model``, and ``initial``, what a register begins with."""
+    model = given or options.get("model", CAS_REGISTER)
+    if not isinstance(model, Model):
+        model = model_named(str(model))
+    return beginning(model, options["initial"]) if "initial" in options else model
+
+
 class Decided(NamedTuple):
     """By key: what engines decided (as in Decisions), and which of ``engines`` it was."""
 
@@ -64,7 +72,7 @@ class Linearizability:
     """The checker. ``model`` is a name or a model; ``budget_s`` (wall clock) and ``budget_mb`` (an estimate of the
     search's sets) bound the search of all keys together, and what they do not reach is ``unknown``; ``engine``
     names the only one to be asked. What is None is taken from the record's options of the same names, then from the
-    defaults.
+    defaults. The option ``initial`` is what a register begins with (nothing, else).
     """
 
     name = NAME
@@ -99,9 +107,7 @@ class Linearizability:
 
     def _check(self, record: Record) -> Result:
         options = record.options
-        model = self.model or options.get("model", CAS_REGISTER)
-        if not isinstance(model, Model):
-            model = model_named(str(model))
+        model = model_of(options, self.model)
         budget = Budget(
             _first(self.budget_s, options.get("budget_s"), BUDGET_S),
             _first(self.budget_mb, options.get("budget_mb"), BUDGET_MB),

@@ -19,11 +19,10 @@ from checkers.columns import History, Int64, columnar
 from checkers.history import Op
 from checkers.kernels.windows import Windows
 from checkers.linearizability.budget import Budget
-from checkers.linearizability.checker import BUDGET_MB, BUDGET_S, NAME, coverage_of, model_named
+from checkers.linearizability.checker import BUDGET_MB, BUDGET_S, NAME, coverage_of, model_of
 from checkers.linearizability.look import Look, taken
 from checkers.linearizability.objects import Tally, is_mismatch, key_codes
 from checkers.linearizability.online_key import Row, Searched
-from checkers.models import CAS_REGISTER, Model
 from checkers.online import BUFFERED_MAX
 from checkers.operations import Pairs, misfit, pair
 from checkers.result import Anomaly, Result, Verdict
@@ -48,8 +47,7 @@ class OnlineLinearizability:
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         """Raises ModelError for a model that does not exist."""
         options = options or {}
-        model = options.get("model", CAS_REGISTER)
-        self._model = model if isinstance(model, Model) else model_named(str(model))
+        self._model = model_of(options)
         self._zones = "zones" in self._model.engines
         self._budget = (options.get("budget_s", BUDGET_S), options.get("budget_mb", BUDGET_MB))
         self._windows = Windows(

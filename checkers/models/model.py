@@ -169,4 +169,15 @@ CAS_REGISTER_STRICT = register_model(
     refusals={"cas": "refused cas"},
 )
 
-MODELS: dict[str, Model] = {model.name: model for model in (REGISTER, CAS_REGISTER, CAS_REGISTER_STRICT)}
+REGISTERS: dict[str, Model] = {model.name: model for model in (REGISTER, CAS_REGISTER, CAS_REGISTER_STRICT)}
+
+
+def beginning(model: Model, initial: Any) -> Model:
+    """A register that begins with another value than nothing. Raises ModelError for other objects and values."""
+    if type(initial) not in (int, str):
+        raise ModelError(f"expected a number or a text as the option initial, got {initial!r:.40}")
+    if REGISTERS.get(model.name) is not model or model.roles is None:
+        raise ModelError(f"the option initial is for {', '.join(REGISTERS)}; {model.name} begins as it does")
+    return register_model(
+        model.name, model.roles, initial=initial, engines=model.engines, refusals=model.refusals
+    )

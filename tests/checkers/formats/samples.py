@@ -22,6 +22,19 @@ INFO  jepsen.util - 0\t:invoke\t:write\t7
 INFO  jepsen.util - 0\t:info\t:write\t:timed-out
 """
 
+BARE = """0\t:invoke\t:write\t3
+:nemesis\t:info\t:start\t"cut off \\"n1\\""
+1\t:invoke\t:read\tnil
+1\t:ok\t:read\t3
+0\t:ok\t:write\t3
+
+2\t:invoke\t:cas\t[3 4]
+2\t:info\t:cas\t[3 4]\t:conn-lost
+1\t:invoke\t:read\tnil
+1\t:fail\t:read\tnil\t:no-conns
+"""
+VECTORS = "".join(f"[{line}]\n" for line in BARE.replace("\t", "  ").splitlines() if line)
+
 
 def register(keys: bool) -> History:
     """Reads, writes and a crash of one register or two."""
@@ -103,7 +116,7 @@ def samples() -> dict[str, list[bytes]]:
             + b"]",
             written(plain, "edn").replace(b"{:index", b"#jepsen.history.Op{:index"),
         ],
-        "jepsen-log": [LOG.encode()],
+        "jepsen-log": [text.encode() for text in (LOG, BARE, VECTORS)],
         "porcupine-kv": [written(kv, "porcupine-kv")],
         "elle-json": [written(h, "elle-json") for h in (keyed, txn)],
         "maelstrom": [written(keyed, "edn")],
