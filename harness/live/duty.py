@@ -22,7 +22,9 @@ class Duty:
         self._let_go = let_go
         self._percent = FULL_PERCENT
         self._task: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
+        self._lifted = asyncio.Event()
+        self._setting = asyncio.Lock()
+        """faults may overlap, and one process has one task"""
         self._since_ns = 0
         self._stood_ns = 0
 
@@ -42,14 +44,15 @@ class Duty:
 
     async def set(self, percent: int) -> None:
         """Returns when the process goes on, if that is what it may."""
-        self._percent = percent
-        if self._task is None and percent < FULL_PERCENT:
-            self._changed = asyncio.Event()
-            self._task = asyncio.get_running_loop().create_task(self._run())
-        elif self._task is not None and percent >= FULL_PERCENT:
-            self._changed.set()
-            task, self._task = self._task, None
-            await task
+        async with self._setting:
+            self._percent = percent
+            if self._task is None and self.limited:
+                self._lifted.clear()
+                self._task = asyncio.get_running_loop().create_task(self._run())
+            elif self._task is not None and not self.limited:
+                self._lifted.set()
+                await self._task
+                self._task = None
 
     async def _run(self) -> None:
         while not await self._wait(PERIOD_S * self._percent / FULL_PERCENT):
@@ -65,7 +68,7 @@ class Duty:
     async def _wait(self, seconds: float) -> bool:
         """Whether the limit was lifted meanwhile."""
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            await asyncio.wait_for(self._lifted.wait(), seconds)
         except TimeoutError:
             return False
         return True
