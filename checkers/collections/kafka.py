@@ -16,13 +16,16 @@ and returns an offset, ``poll`` returns messages with their offsets, in order an
 | int-nonmonotonic-send | within one operation, a later send has a smaller offset |
 | lost-commit | the committed offset is less than every one that could be current |
 | unexpected-commit | the committed offset is greater than every one that was ever committed |
+| G1c, G0 | operations each of which polled what the one before sent, or sent what follows it in a log |
+
+``G1c-process``, ``G1c-realtime`` and so on: where it takes the order of a process, or time, to close the cycle.
 
 Of an operation of unknown outcome the sends whose offsets it learned count once any message of it was polled.
 Messages must be distinct per key. Offsets without a message are no gap (transactions leave such). Operations:
 ``send``, ``poll`` and ``txn`` (kafka_log.py), ``assign`` and ``subscribe`` of a list of keys, ``commit`` of
 a map of key to offset, ``committed``, which returns such a map. After ``subscribe`` the keys of a process may be
-rebalanced at any time, so its polls are not compared from one operation to the next. Cycles between transactions
-(G0, G1c) are not looked for.
+rebalanced at any time, so its polls are not compared from one operation to the next. What a transaction polled counts
+even if it was not ok: messages keep their offsets, and a process goes on where its last that was ok ended.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from checkers.collections.kafka_commits import Commits
-from checkers.collections.kafka_log import POLL, SEND, Log, Message, Send, Sighting, messages, told
+from checkers.collections.kafka_cycles import CYCLES, Precedence
+from checkers.collections.kafka_log import POLL, SEND, Log, Message, Send, Sighting, messages, peeked, told
 from checkers.history import Op
 from checkers.result import Result
 from checkers.running import Findings, Running, conclude
@@ -58,7 +62,8 @@ class Pair(NamedTuple):
 
 class Kafka(Running):
     """Options: ``allow``: a list of anomalies that are counted and no violation (default ["int-send-skip"]:
-    transactions interleave).
+    transactions interleave). ``ww_deps``: whether the order of messages in a log is that of the operations that sent
+    them (default false); only then there is G0.
 
     Memory grows with the messages: each may still be polled, or polled again. What a poll left out, what was lost
     and the order of sends of unknown offset show only in the verdict, because what is polled later decides.
@@ -81,6 +86,7 @@ class Kafka(Running):
         "int-nonmonotonic-send",
         "lost-commit",
         "unexpected-commit",
+        *CYCLES,
     )
 
     def __init__(self, options: Any = None) -> None:
@@ -98,6 +104,7 @@ class Kafka(Running):
         self._subscribed: set[int | str] = set()
         self._unsure: dict[int, tuple[Sighting, list[Message]]] = {}  # by invocation
         self._commits = Commits(self._commit_found)
+        self._precedence = Precedence(ww=self.flag("ww_deps", False))
         self._counts = dict.fromkeys(("sends", "polls", "messages_polled", "polls_subscribed"), 0)
 
     def _log(self, key: str) -> Log:
@@ -108,8 +115,9 @@ class Kafka(Running):
 
     # --- observing ------------------------------------------------------------------------------------------
 
-    def began(self, op: Op, position: int) -> None:  # noqa: ARG002
+    def began(self, op: Op, position: int) -> None:
         if op.f in LOGGED:
+            self._precedence.began(op, position)
             for message in messages(op):
                 if message.kind == SEND:
                     self._log(message.key).sends[identity(message.value)] = Send(message.value, op)
@@ -118,7 +126,10 @@ class Kafka(Running):
 
     def ended(self, invoke: Op, begin: int, op: Op, end: int) -> None:  # noqa: ARG002
         if invoke.f in LOGGED:
+            self._precedence.ended(invoke, op, end)
             self._settle(invoke, op)
+            if op.type != "ok":
+                self._peeked(invoke, op)
             if op.type == "ok":
                 self._done(invoke, op)
             elif op.type == "info" and any(m.kind == SEND for m in messages(invoke)):
@@ -191,7 +202,18 @@ class Kafka(Running):
                     f"{_at(by)} polled {_shown(message)}, which it was sending itself",
                 )
             self._poll(log, message, name, by)
+            self._precedence.polled(invoke, message.key, name)
         self._follow(invoke, op, found)
+
+    def _peeked(self, invoke: Op, op: Op) -> None:
+        """What an operation polled that was not ok."""
+        found = peeked(op)
+        for message in found:
+            self._see(self._log(message.key), message, identity(message.value), Sighting(invoke, op))
+        if found:
+            before = dict(self._last.get(op.process, {}))
+            self._follow(invoke, op, found)
+            self._last[op.process] = before
 
     def _see(self, log: Log, message: Message, name: Hashable, by: Sighting) -> None:
         """A message at an offset."""
@@ -276,7 +298,8 @@ class Kafka(Running):
         )
         tell(f"{pair.prefix}nonmonotonic-{kind}", [pair.first.by, pair.then.by], text)
 
-    def _deferred(self, tell: Callable[..., None]) -> None:
+    def _deferred(self, tell: Callable[..., None]) -> dict[str, int]:
+        """What only all that was polled decides; how many cycles there are of each kind."""
         ordered = {key: sorted(log.at) for key, log in self._logs.items()}
         for pair in self._pairs:
             key = pair.then.message.key
@@ -300,6 +323,10 @@ class Kafka(Running):
                 tell(f"{pair.prefix}{kind}-skip", [pair.first.by, pair.then.by], text)
         for log in self._logs.values():
             self._lost(log, tell)
+        cycles, counts = self._precedence.cycles(self._logs)
+        for cycle in cycles:
+            tell(cycle.name, cycle.by, cycle.text)
+        return counts
 
     def _lost(self, log: Log, tell: Callable[..., None]) -> None:
         if log.polled_to is None:
@@ -339,7 +366,7 @@ class Kafka(Running):
 
     def result(self) -> Result:
         found, tolerated = self.found.copy(), dict(self._tolerated)
-        self._deferred(lambda kind, by, text: self._note(found, tolerated, kind, by, text))
+        cycles = self._deferred(lambda kind, by, text: self._note(found, tolerated, kind, by, text))
         unseen = {
             key: count
             for key, log in self._logs.items()
@@ -352,6 +379,7 @@ class Kafka(Running):
             "unseen": sum(unseen.values()),
             "unseen_by_key": dict(sorted(unseen.items())[:20]),
             "tolerated": dict(sorted(tolerated.items())),
+            "cycles": cycles,
         }
         unknown = ""
         if not self._counts["messages_polled"]:

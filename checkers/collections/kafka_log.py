@@ -88,6 +88,13 @@ def _polled(op: Op, got: Any) -> list[Message]:
     return found
 
 
+def peeked(op: Op) -> list[Message]:
+    """What an operation that was not ok polled, as far as it says so."""
+    micros = op.value if isinstance(op.value, list | tuple) else ()
+    polls = [m for m in micros if isinstance(m, list | tuple) and len(m) == 2 and m[0] == POLL]
+    return [message for m in polls if isinstance(m[1], dict) for message in _polled(op, m[1])]
+
+
 class Sighting(NamedTuple):
     """An operation that showed or sent a message."""
 

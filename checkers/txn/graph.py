@@ -12,15 +12,15 @@ A version order that needs the order of a process, or real time, to be known mak
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from checkers.columns import FAIL, OK, Int32, Int64
+from checkers.columns import FAIL, OK, Int8, Int32, Int64
 from checkers.kernels import graph as kernel
 from checkers.kernels import view
-from checkers.txn.micro import Micro, scratch
+from checkers.txn.micro import scratch
 
 WW, WR, RW, PROCESS, RT, FAN, WW_PROCESS, RW_PROCESS, WW_RT, RW_RT = range(10)
 """FAN: out of a fan; it belongs to the edge that went in"""
@@ -37,6 +37,20 @@ def mask(*classes: int) -> int:
 
 
 WWS, RWS = mask(WW, WW_PROCESS, WW_RT), mask(RW, RW_PROCESS, RW_RT)
+
+
+class Spans(Protocol):
+    """Transactions, in order of invocation: as in checkers/txn/micro.py."""
+
+    @property
+    def begin(self) -> Int64: ...
+    @property
+    def end(self) -> Int64: ...
+    @property
+    def outcome(self) -> Int8: ...
+    @property
+    def process(self) -> Int64: ...
+    def __len__(self) -> int: ...
 
 
 class Graph(NamedTuple):
@@ -98,9 +112,9 @@ class Graph(NamedTuple):
         return list(zip(self.to[low:high].tolist(), self.of[low:high].tolist(), strict=True))
 
 
-def build(micro: Micro, src: Int32, dst: Int32, cls: Classes, nodes: int, *, process: bool) -> Graph:
+def build(txns: Spans, src: Int32, dst: Int32, cls: Classes, nodes: int, *, process: bool) -> Graph:
     """The graph of these edges, of the order of each process if asked for, and of real time."""
-    slot = _slots(micro)
+    slot = _slots(txns)
     if process:
         earlier, later = successive(slot)
         src, dst = np.concatenate([src, earlier]), np.concatenate([dst, later])
@@ -108,18 +122,18 @@ def build(micro: Micro, src: Int32, dst: Int32, cls: Classes, nodes: int, *, pro
     start = np.zeros(nodes + 1, np.int64)
     to, of = np.empty(len(src), np.int32), np.empty(len(src), np.int8)
     kernel.by_source(view(src), view(dst), view(cls), view(start), view(to), view(of))
-    end = np.where(micro.outcome == OK, micro.end, -1)
-    barrier, spans = _barriers(micro.begin, end)
-    return Graph(len(micro), nodes, start, to, of, micro.begin, end, slot, barrier, spans)
+    end = np.where(txns.outcome == OK, txns.end, -1)
+    barrier, spans = _barriers(txns.begin, end)
+    return Graph(len(txns), nodes, start, to, of, txns.begin, end, slot, barrier, spans)
 
 
-def _slots(micro: Micro) -> Int32:
-    process = micro.process
+def _slots(txns: Spans) -> Int32:
+    process = txns.process
     low = int(process.min()) if len(process) else 0
     if len(process) and int(process.max()) - low > 4 * len(process) + 1024:
         process = np.unique(process, return_inverse=True)[1].astype(np.int64)
         low = 0
-    return np.where(micro.outcome == FAIL, -1, process - low).astype(np.int32)
+    return np.where(txns.outcome == FAIL, -1, process - low).astype(np.int32)
 
 
 def successive(slot: Int32) -> tuple[Int32, Int32]:

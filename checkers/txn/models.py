@@ -12,7 +12,8 @@
 | dirty-update | a committed append on top of an aborted one |
 | internal | a transaction contradicts its own reads and writes |
 | future-read | a transaction reads what it writes only later |
-| incompatible-order | two reads of a list, neither a prefix of the other |
+| incompatible-order | two reads of a list, neither a prefix of the other; or a read that has the appends of one
+transaction the other way round |
 | duplicate-elements | an element is in a list twice |
 | garbage-read | a value that nobody wrote |
 | cyclic-versions | versions of a register that each come before the other |

@@ -164,8 +164,8 @@ def test_other_operations_are_malformed(value: Any) -> None:
 
 
 def test_an_anomaly_to_allow_must_exist() -> None:
-    with pytest.raises(ValueError, match="no anomaly is called 'G0'"):
-        Kafka({"allow": ["G0"]})
+    with pytest.raises(ValueError, match="no anomaly is called 'G2'"):
+        Kafka({"allow": ["G2"]})
 
 
 @pytest.mark.parametrize("early", [False, True])
