@@ -1,11 +1,13 @@
-"""What judging op by op costs beside the batch, for checkers that can do both.
+"""What judging op by op costs beside the batch, what it remembers, and how soon it tells.
 
-    python benchmarks/online.py [--only PATTERN] [--operations 100000]
+    python benchmarks/online.py [--only PATTERN] [--count 200000]
 
-Each case is a process of its own. Seconds of processor time: the batch from a loaded columnar history, the batch from
-a list of ops as a running program has it, and op by op (``observe`` for each op of that list, then the verdict). Then
-the ratios of the last to the other two, what is remembered in the end, and how it grew with the second half of the
-run; ``told``: of a history with a stale read, how many ops after the one that completes the violation it was known.
+Each case is a process of its own, and a run of ``--count`` ops (of ``agreement``, events of the trace count too).
+Seconds of processor time: the batch from a loaded columnar history, the batch from a list of ops as a running
+program has it, op by op (``observe`` for each, then the verdict), and ``observe_all`` of the columns; the ratio of
+each way to the batch from what it was given. ``grown``: resident memory that came since the first op, after a tenth,
+a half and all of the run; the ops are made as they come and are the judge's own to keep or to drop. ``told``: the
+first answer from op 10,000 on that can be made wrong is, and how many ops after it the violation was known.
 """
 
 from __future__ import annotations
@@ -15,11 +17,8 @@ import json
 import subprocess
 import sys
 import time
-import tracemalloc
-from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,75 +26,17 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[0] = str(HERE.parents[1])
 
-from benchmarks import histories, transactions  # noqa: E402
-from checkers.columns import History, columnar  # noqa: E402
+from benchmarks.streams import CASES, Case, Step, record  # noqa: E402
+from checkers.columns import History  # noqa: E402
 from checkers.history import Op  # noqa: E402
 from checkers.record import Record  # noqa: E402
 from checkers.registry import create, online  # noqa: E402
 
-PROCESSES = 5
-
-
-def steps(operations: Iterable[tuple[str, Any, Any, Any]]) -> History:
-    """Of (f, key, asked, answered), one after the other."""
-    ops: list[Op] = []
-    for number, (f, key, asked, answered) in enumerate(operations):
-        process, at = number % PROCESSES, 2 * number
-        ops.append(Op(at, at * 1000, process, "invoke", f, key, asked))
-        ops.append(Op(at + 1, at * 1000 + 1, process, "ok", f, key, answered))
-    return History.from_ops(ops)
-
-
-def ids(n: int) -> History:
-    return steps(("generate", None, None, 7 * i) for i in range(n))
-
-
-def sets(n: int) -> History:
-    """Every thousandth operation reads the last 1,000 elements of a set of its own."""
-    return steps(
-        ("read", i // 1000, None, list(range(i - 999, i))) if i % 1000 == 999 else ("add", i // 1000, i, None)
-        for i in range(n)
-    )
-
-
-def sessions(n: int) -> History:
-    return steps(
-        ("read", f"k{i // 2 % 50}", None, i // 2) if i % 2 else ("write", f"k{i // 2 % 50}", i // 2, i // 2)
-        for i in range(n)
-    )
-
-
-def counter(n: int) -> History:
-    return steps(("read", None, None, i // 2 + 1) if i % 2 else ("add", None, 1, None) for i in range(n))
-
-
-def queue(n: int) -> History:
-    return steps(
-        ("dequeue", None, None, i // 2) if i % 2 else ("enqueue", None, i // 2, None) for i in range(n)
-    )
-
-
-def txns(workload: str, n: int) -> History:
-    args = Namespace(
-        workload=workload, seed=1, count=n, keys=10, writes=32, processes=20, inject=0, aborted=0, unknown=0
-    )
-    return transactions.Made(args).history()
-
-
-reg = histories.register
-CASES: dict[str, tuple[str, Callable[[int], History]]] = {
-    "register": ("linearizability", reg),
-    "register, 1 % crashed": ("linearizability", partial(reg, crashed_ppm=10_000)),
-    "kv, 1,000 keys": ("linearizability", partial(reg, keys=1_000)),
-    "cas over 5 values": ("linearizability", partial(reg, processes=5, values=5, cas=True)),
-    "list-append": ("list-append", partial(txns, "list-append")),
-    "rw-register": ("rw-register", partial(txns, "rw-register")),
-    "set-full": ("set-full", sets),
-    "unique-ids": ("unique-ids", ids),
-    "sessions": ("sessions", sessions),
-    "counter": ("counter", counter),
-    "total-queue": ("total-queue", queue),
-}
+TURN = 4096
+"""ops that are made at a time"""
+WRONG = 10_000
+"""from which op on a run goes wrong"""
+TOLD_MAX = 100
 
 
 def timed(what: Callable[[], Any]) -> tuple[float, Any]:
@@ -104,77 +45,107 @@ def timed(what: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - start, result
 
 
-def judged(checker: str, ops: list[Op]) -> Any:
-    judge = online(checker, {})
-    assert judge is not None
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+def feed(judge: Any, steps: list[Step]) -> None:
     observe = judge.observe
-    for op in ops:
-        observe(op)
+    for step in steps:
+        if isinstance(step, Op):
+            observe(step)
+        else:
+            judge.observe_trace(step)
+
+
+def followed(case: Case, stream: Iterator[Step], count: int) -> dict[str, Any]:
+    """Op by op: what it took, and how memory grew."""
+    judge = online(case.checker, case.options)
+    took, marks, grown = 0.0, [count // 10, count // 2, count], []
+    turn = list(islice(stream, TURN))  # what making ops needs is there before the first is observed
+    before, done = resident_mb(), 0
+    while turn:
+        took += timed(lambda: feed(judge, turn))[0]  # noqa: B023 (called at once)
+        done += len(turn)
+        while marks and done >= marks[0] * (count - TURN) // count:
+            grown.append(resident_mb() - before)
+            marks.pop(0)
+        turn = list(islice(stream, TURN))
+    last, verdict = timed(judge.verdict)  # type: ignore[union-attr]
+    return {"ops": done, "online_s": took + last, "grown_mb": grown, "verdict": verdict}
+
+
+def measure(name: str, count: int) -> dict[str, Any]:
+    """In this process."""
+    case = CASES[name]
+    made = case.make(count)
+    found = followed(case, case.steps(made), count)
+    batch = create(case.checker)
+    if isinstance(made, History):
+        found["columns_s"] = min(
+            timed(lambda: batch.check(Record(made, options=dict(case.options))))[0] for _ in range(3)
+        )
+        wholes = [timed(lambda: whole(case, made)) for _ in range(3)]
+        found["whole_s"] = min(wholes)[0]
+        found["agree"] = {verdict for _, verdict in wholes} == {found["verdict"]}
+    listed = record(case.steps(made), case.options)
+    found["list_s"], result = timed(lambda: batch.check(listed))
+    found["agree"] = found.get("agree", True) and result.verdict == found["verdict"]
+    return {**found, "told": told(case)}
+
+
+def whole(case: Case, made: History) -> str:
+    judge = online(case.checker, case.options)
+    assert judge is not None
+    judge.observe_all(made)
     return judge.verdict()
 
 
-def measure(name: str, operations: int) -> dict[str, Any]:
-    """In this process."""
-    checker, make = CASES[name]
-    history = columnar(make(operations))
-    ops = list(history)
-    loaded = min(timed(lambda: create(checker).check(Record(history)))[0] for _ in range(3))
-    listed, result = timed(lambda: create(checker).check(Record(ops)))
-    op_by_op, verdict = timed(lambda: judged(checker, ops))
-    found = {"ops": len(ops), "columnar_s": loaded, "list_s": listed, "online_s": op_by_op}
-    return {**found, "agree": verdict == result.verdict, **memory(checker, ops), **told(name, operations)}
-
-
-def memory(checker: str, ops: list[Op]) -> dict[str, float]:
-    """MB held by the judge half-way and at the end; the ops are not its own."""
-    judge = online(checker, {})
+def told(case: Case) -> tuple[int, int]:
+    """(at which op a violation is complete, how many ops later it was told)."""
+    steps = list(islice(case.steps(case.make(4 * WRONG)), 2 * WRONG))
+    batch = create(case.checker)
+    for at in range(WRONG, len(steps)):
+        wrong = case.spoilt(steps, at)
+        if wrong is not None and batch.check(record(wrong, case.options)).verdict == "invalid":
+            break
+    else:
+        return -1, -1
+    judge = online(case.checker, case.options)
     assert judge is not None
-    tracemalloc.start()
-    held = []
-    for half in (islice(ops, len(ops) // 2), islice(ops, len(ops) // 2, None)):
-        for op in half:
-            judge.observe(op)
-        held.append(tracemalloc.get_traced_memory()[0] / 1e6)
-    tracemalloc.stop()
-    return {"half_mb": held[0], "held_mb": held[1]}
-
-
-def told(name: str, operations: int) -> dict[str, int]:
-    if name != "register":
-        return {}
-    history = reg(operations, stale=True)
-    at = create("linearizability").check(Record(history)).anomalies[0].data["first_impossible"]
-    judge = online("linearizability", {})
-    assert judge is not None
-    for op in history:
-        judge.observe(op)
+    for number, step in enumerate([*wrong, *steps[at + 1 :]]):
+        feed(judge, [step])
         if judge.violated():
-            return {"told": op.index - at}
-    return {"told": -1}
+            return at, number - at
+    return at, -1
 
 
 def line(name: str, found: dict[str, Any]) -> str:
-    took = found["online_s"]
+    took, listed = found["online_s"], found["list_s"]
+    at, later = found["told"]
     text = (
-        f"{name:<24} {found['ops']:>9,} ops  batch {found['columnar_s']:7.3f} s columnar, {found['list_s']:7.3f} s "
-        f"from a list  op by op {took:7.3f} s  ratio {took / found['columnar_s']:6.1f}x, "
-        f"{took / found['list_s']:5.2f}x  held {found['half_mb']:6.1f} -> {found['held_mb']:6.1f} MB"
+        f"{name:<22} {found['ops']:>9,} ops  op by op {took:6.2f} s, {took / listed:4.2f}x of {listed:6.2f} s"
     )
-    if "told" in found:
-        text += f"  told {found['told']} ops later"
+    if "whole_s" in found:
+        whole, columns = found["whole_s"], found["columns_s"]
+        text += f"  columns {whole:6.3f} s, {whole / columns:5.2f}x of {columns:6.3f} s"
+        text += f" ({took / columns:5.1f}x op by op)"
+    grown = ", ".join(f"{mb:.0f}" for mb in found["grown_mb"])
+    text += f"  grown {grown} MB  wrong at {at}, told {later} ops later"
     return text + ("" if found["agree"] else "  DISAGREE")
 
 
-def table(only: str, operations: int) -> bool:
-    """Measure and print; false where op by op and the batch do not agree."""
+def table(only: str, count: int) -> bool:
+    """Measure and print; false where op by op and the batch do not agree, or it was told late."""
     good = True
     for name in CASES:
         if fnmatch(name, only) or only in name:
-            command = [sys.executable, str(HERE), "--measure", name, "--operations", str(operations)]
+            command = [sys.executable, str(HERE), "--measure", name, "--count", str(count)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found = json.loads(done.stdout)
             print(line(name, found), flush=True)
-            good = good and bool(found["agree"])
+            good = good and bool(found["agree"]) and 0 <= found["told"][1] <= TOLD_MAX
     return good
 
 
@@ -183,13 +154,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default="*", help="cases by name, with * and ?")
-    parser.add_argument("--operations", type=int, default=100_000)
+    parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.measure:
-        print(json.dumps(measure(args.measure, args.operations)))
+        print(json.dumps(measure(args.measure, args.count)))
         return 0
-    return 0 if table(args.only, args.operations) else 1
+    return 0 if table(args.only, args.count) else 1
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ prefix. An operation that is still open counts as one whose outcome is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from checkers.history import NEMESIS, MalformedHistoryError, Op
+from checkers.online import Columns
 from checkers.record import Record
 from checkers.result import Anomaly, Result, Verdict
 from checkers.rows import rows
@@ -100,7 +101,7 @@ class Running:
                     f"op {op.index}: {op.type} of process {process} completes no invocation"
                 )
 
-    def observe_all(self, ops: Iterable[Op]) -> None:
+    def observe_all(self, ops: Sequence[Op]) -> None:
         observe = self.observe
         for op in rows(ops):
             observe(op)
@@ -139,3 +140,22 @@ class Running:
         if not isinstance(value, bool):
             raise ValueError(f"{self.name}: option {option} is {value!r}, expected true or false")  # noqa: TRY004
         return value
+
+
+class ColumnsFirst(Columns, Running):
+    """One whose batch has a way of its own for columns. ``told`` is what ``result`` is of others."""
+
+    def observe(self, op: Op) -> None:
+        if self.left is not None:
+            self.take_up()
+        Running.observe(self, op)
+
+    def observe_all(self, ops: Sequence[Op]) -> None:
+        if self.position or not self.leave(ops):
+            Running.observe_all(self, ops)
+
+    def result(self) -> Result:
+        return self.told() if self.left is None else self.left.result
+
+    def told(self) -> Result:
+        raise NotImplementedError

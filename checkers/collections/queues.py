@@ -18,6 +18,7 @@ out though their enqueue had not been acknowledged.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable
 from typing import Any
 
@@ -27,14 +28,17 @@ from checkers.history import MalformedHistoryError, Op
 from checkers.result import Result
 from checkers.running import Findings, Running, conclude
 from checkers.runs.stats import error_code
+from checkers.seen import Seen
 from checkers.words import canonical, identity, plural, seconds, who
 
 EMPTY = ("empty", "exhausted")
 NO_SUCH_KEY = 20
+REMEMBERED = 10_000
+"""values of which it is known how they went in, after they came out"""
 
 
 class _Value(msgspec.Struct, eq=False, gc=False):
-    """``put``: the first enqueue, invocation and acknowledgement."""
+    """``put``: the first enqueue, invocation and acknowledgement; ``put_end``: position of the last one's."""
 
     value: Any
     tries: int = 0
@@ -50,6 +54,8 @@ class _Value(msgspec.Struct, eq=False, gc=False):
 
 class _Queue(msgspec.Struct):
     values: dict[Hashable, _Value] = {}
+    gone: Seen = msgspec.field(default_factory=Seen)
+    """values that were put in once and came out once, a while ago: no more is known of them"""
     waiting: dict[Hashable, _Value] = {}
     """acknowledged, and not come out as often"""
     empty: tuple[int, Op] | None = None
@@ -62,7 +68,8 @@ class _Queue(msgspec.Struct):
 class Queue(Running):
     """Options: ``at_least_once`` (default false: a value comes out once).
 
-    Memory grows with the distinct values: any may come out a second time.
+    Memory: values that did not come out, and a set of those that did, as any may come out a second time
+    (checkers/seen.py); of one that does so much later, its enqueue is not told.
     """
 
     name = "queue"
@@ -72,6 +79,8 @@ class Queue(Running):
         super().__init__(options)
         self._once = not self.flag("at_least_once", default=False)
         self.queues: dict[Hashable, _Queue] = {}
+        self._settled: deque[tuple[_Queue, Hashable]] = deque()
+        """values that came out as often as they were put in, the last ones"""
         self._counts = dict.fromkeys(("attempted", "acknowledged", "dequeued", "repeated", "recovered"), 0)
 
     def _queue(self, op: Op) -> _Queue:
@@ -81,14 +90,32 @@ class Queue(Running):
             found = self.queues[name] = _Queue()
         return found
 
+    @staticmethod
+    def _value(queue: _Queue, raw: Any) -> _Value:
+        name = identity(raw)
+        value = queue.values.get(name)
+        if value is None:
+            value = queue.values[name] = _Value(raw)
+            if name in queue.gone:
+                queue.gone.remove(name)
+                value.tries = value.acknowledged = value.taken = 1
+        return value
+
+    def _settle(self, queue: _Queue, name: Hashable) -> None:
+        self._settled.append((queue, name))
+        if len(self._settled) <= REMEMBERED:
+            return
+        queue, name = self._settled.popleft()
+        value = queue.values.get(name)
+        if value is not None and value.tries == value.acknowledged == value.taken == 1:
+            del queue.values[name]
+            queue.gone.add(name)
+
     def began(self, op: Op, position: int) -> None:
         queue = self._queue(op)
         if op.f == "enqueue":
             self._counts["attempted"] += 1
-            name = identity(op.value)
-            value = queue.values.get(name)
-            if value is None:
-                value = queue.values[name] = _Value(op.value)
+            value = self._value(queue, op.value)
             value.tries += 1
             if value.put is None or value.failed:
                 value.put, value.failed = op, False
@@ -115,10 +142,12 @@ class Queue(Running):
             value.acknowledged += 1
             if value.taken >= value.acknowledged:
                 self._counts["recovered"] -= 1
+                self._settle(queue, identity(invoke.value))
             else:
                 queue.waiting[identity(invoke.value)] = value
+            value.put_end = end
             if value.put_done is None:
-                value.put_done, value.put_end = op, end
+                value.put_done = op
         elif op.type == "fail":
             value.tries -= 1
             value.failed = value.tries == 0
@@ -137,10 +166,7 @@ class Queue(Running):
 
     def _took(self, queue: _Queue, raw: Any, invoke: Op, op: Op) -> None:
         self._counts["dequeued"] += 1
-        name = identity(raw)
-        value = queue.values.get(name)
-        if value is None:
-            value = queue.values[name] = _Value(raw)
+        value = self._value(queue, raw)
         value.taken += 1
         value.last = invoke, op
         if value.taken > value.tries:
@@ -148,7 +174,9 @@ class Queue(Running):
         elif value.taken > value.acknowledged:
             self._counts["recovered"] += 1
         if value.taken >= value.acknowledged:
+            name = identity(raw)
             queue.waiting.pop(name, None)
+            self._settle(queue, name)
 
     def _too_often(self, value: _Value, invoke: Op, op: Op) -> None:
         shown = canonical(value.value).decode()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -23,16 +24,17 @@ from checkers.words import identity
 
 NEVER = 1 << 62
 PLAIN = frozenset({int, str})
+NOTHING: frozenset[Hashable] = frozenset()
 
 
 class Read(msgspec.Struct, eq=False, gc=False):
-    """``begin`` and ``end`` are positions in the history; ``elements``: by identity."""
+    """``begin`` and ``end`` are positions in the history; ``elements``: by identity, as long as they are needed."""
 
     invoke: Op
     done: Op
     begin: int
     end: int
-    elements: set[Hashable]
+    elements: AbstractSet[Hashable]
 
     @property
     def node(self) -> str | None:
@@ -40,6 +42,11 @@ class Read(msgspec.Struct, eq=False, gc=False):
 
     def indexes(self) -> list[int]:
         return [self.invoke.index, self.done.index]
+
+    def forget(self) -> None:
+        """What it returned."""
+        self.done = msgspec.structs.replace(self.done, value=None)
+        self.elements = NOTHING
 
 
 class Known(msgspec.Struct, eq=False, gc=False):
@@ -165,7 +172,7 @@ class Elements:
             self.duplicated.append((read, repeated(names, read.done.value)))
             self.spoilt = True
         lane = self._lanes.get(read.node)
-        before: set[Hashable] = lane.elements if lane is not None else set()
+        before = lane.elements if lane is not None else NOTHING
         for name in there - before:
             element = self.elements.get(name)
             if element is None:
@@ -178,14 +185,19 @@ class Elements:
             self._change(element, lane, read)
         for name in before - there:
             self._change(self.elements[name], read, lane)
+        past = lane
         if lane is None or read.begin > lane.begin:
             self._lanes[read.node] = read
+        else:
+            past = read
         if final:
             last = self.final.get(str(read.node))
             if last is None or read.begin > last.begin:
                 self.final[str(read.node)] = read
         if self._kept is not None:
             self._kept.append(read)
+        elif past is not None and past is not self.final.get(str(read.node)):
+            past.forget()
         return self._linearizable and any(
             known is not None and known.position < read.begin
             for name in self.known - there

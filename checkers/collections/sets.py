@@ -25,20 +25,20 @@ from typing import Any
 from checkers.collections.set_columns import judge
 from checkers.collections.set_elements import NEVER, Elements, Read, names_of
 from checkers.collections.set_tally import ADDS, ANOMALIES, REMOVES, Tally
-from checkers.columns import columnar
+from checkers.columns import History, columnar
 from checkers.faults import FINAL, PHASE
 from checkers.history import Op
 from checkers.operations import Operation
 from checkers.record import Record
 from checkers.result import Result
-from checkers.running import Running
+from checkers.running import ColumnsFirst
 from checkers.words import canonical, identity
 
 BIG = 3000
 """ops from which a history is judged in columns"""
 
 
-class OnlineSetFull(Running):
+class OnlineSetFull(ColumnsFirst):
     """Options as SetFull's. Memory: the elements, as any may be read again, and the last read of each node; where
     elements are removed, all reads since.
 
@@ -94,7 +94,10 @@ class OnlineSetFull(Running):
     def violated(self) -> bool:
         return self._violated
 
-    def result(self) -> Result:
+    def judged(self, history: History) -> Result:
+        return judge(history, linearizable=self._linearizable)
+
+    def told(self) -> Result:
         tally = Tally(linearizable=self._linearizable, final=self._final_at != NEVER)
         for key, part in sorted(self._sets.values(), key=lambda found: found[0]):
             tally.take(key, part)

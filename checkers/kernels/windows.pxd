@@ -62,14 +62,6 @@ cdef class Windows(Places):
     @cython.locals(place=number_t)
     cdef bint rouse(self, number_t key, number_t value) except -1
 
-    cpdef resume(self, op, number_t position)
-
-    @cython.locals(place=number_t)
-    cpdef restore(self, invoke, number_t at, op, number_t until)
-
-    @cython.locals(number=number_t)
-    cpdef count(self, key)
-
     @cython.locals(place=number_t, opened=number_t)
     cpdef tuple tally(self)
 

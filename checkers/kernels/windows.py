@@ -433,24 +433,6 @@ class Windows(Places):
 
     # --- for their owner ------------------------------------------------------------------------------------
 
-    def resume(self, op: Any, position: int) -> None:
-        """An invocation that was observed elsewhere, and is open."""
-        self.begin(op.process, op, position)
-
-    def restore(self, invoke: Any, at: int, op: Any, until: int) -> None:
-        """An operation that was observed and counted elsewhere, and can still matter."""
-        place = self.prepare(invoke, at)
-        self.settle(place, op, until)
-        self.insert(self.key[place], 2 * place)
-        self.insert(self.key[place], 2 * place + 1)
-
-    def count(self, key: Any) -> None:
-        """A key is one of those that had operations."""
-        number = self.key_number(key)
-        if self.known[number] == 0:
-            self.known[number] = 1
-            self.counted += 1
-
     def tally(self) -> tuple[int, int]:
         """(operations that are open and may have changed something, keys)."""
         opened = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from checkers.columns import Column, History, Int64
+from checkers.columns import History
 from checkers.linearizability import zones
-from checkers.linearizability.engines import DECLINED, INVALID
+from checkers.linearizability.engines import INVALID
 from checkers.linearizability.explain import explain
-from checkers.linearizability.objects import grouped, key_codes
+from checkers.linearizability.objects import grouped
 from checkers.linearizability.tell import Teller, told_operation
 from checkers.models import Model
 from checkers.operations import Pairs
@@ -21,30 +21,6 @@ UNWRITTEN = ("value never written", "value read before it was written", "failed 
 GONE = "value that could not be seen any more"
 
 
-def taken(history: History, positions: Int64) -> History:
-    """Some ops of a history, with all that its values refer to."""
-
-    def of(column: Column) -> Column:
-        return Column(column.kind[positions], column.word[positions])
-
-    return History(
-        index=history.index[positions],
-        time=history.time[positions],
-        process=history.process[positions],
-        type=history.type[positions],
-        f=history.f[positions],
-        node=history.node[positions],
-        key=of(history.key),
-        value=of(history.value),
-        error=of(history.error),
-        pool=history.pool,
-        fs=history.fs,
-        names=history.names,
-        strings=history.strings,
-        others=history.others,
-    )
-
-
 class Look:
     """Windows and what has come since, judged by zones. What is open counts as crashed."""
 
@@ -53,30 +29,8 @@ class Look:
         self.pairs = pairs
         self.model = model
         self.objects, _ = grouped(history, model, pairs)
-        self.case, self.scan, self._decisions = zones.judged(self.objects)
-        status = self._decisions.status
-        self.invalid: list[int] = np.flatnonzero(status == INVALID).tolist()
-        first = self.objects.begin[self.objects.start[:-1]]
-        self.declined: list[int] = first[status == DECLINED].tolist()
-        """the position of the first operation of each declined key"""
-
-    def kept(self) -> tuple[Int64, Int64]:
-        """Positions of ops that can still matter: of open operations, and of those that ``retain`` names; and apart
-        from them those of crashed operations that nobody has seen, each invocation before its completion.
-        """
-        history, objects = self.history, self.objects
-        opened = self.pairs.begin[self.pairs.end < 0]
-        limit = np.full(objects.keys, len(history), np.int64)
-        codes, _ = key_codes(history, np.concatenate((objects.begin[objects.start[:-1]], opened)))
-        of = codes[objects.keys :]
-        known = of < objects.keys
-        np.minimum.at(limit, of[known], opened[known])
-        keep = zones.retained(self.case, self.scan, limit) != 0
-        # of operations alone; the kernel has places for the initial values behind them
-        unseen = keep & (self.scan.block[: len(keep)] < 0) & (objects.done >= 0) & (self.case.put >= 0)
-        done = objects.done[keep & ~unseen]
-        kept = np.unique(np.concatenate((opened, objects.begin[keep & ~unseen], done[done >= 0])))
-        return kept, np.stack((objects.begin[unseen], objects.done[unseen]), 1).ravel()
+        _, _, self._decisions = zones.judged(self.objects)
+        self.invalid: list[int] = np.flatnonzero(self._decisions.status == INVALID).tolist()
 
     def told(self, number: int) -> Anomaly:
         position = int(self._decisions.position[number])

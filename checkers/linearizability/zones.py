@@ -306,28 +306,4 @@ def states(objects: Objects, model: Model, position: int) -> Sequence[int]:
     return out
 
 
-def retained(case: Case, scan: Scan, limit: Int64) -> Int8:
-    """Of every operation, whether it can still matter: for judging while a run goes on. ``limit``: per key, nothing
-    that is open or to come began before it.
-    """
-    keep = np.empty(len(case.begin), np.uint8)
-    soonest, latest = np.empty(len(scan.low), np.int64), np.empty(len(scan.low), np.int64)
-    zones.retain(
-        view(case.start),
-        view(case.end),
-        view(case.put),
-        view(case.begin),
-        view(limit),
-        view(scan.member),
-        view(scan.low),
-        view(scan.high),
-        view(scan.block),
-        view(scan.status),
-        view(soonest),
-        view(latest),
-        view(keep),
-    )
-    return keep
-
-
 ENGINE = Engine("zones", decide, core, first, states)

@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from checkers.columns import History
 from checkers.history import Op
 from checkers.kernels.appending import Appending
 from checkers.kernels.dependencies import Dependencies
 from checkers.kernels.writing import Writing
+from checkers.online import Columns
 from checkers.operations import misfit
 from checkers.record import Record
 from checkers.result import Result, Verdict
@@ -31,7 +33,7 @@ from checkers.txn.rw_register import RwRegister
 from checkers.words import canonical, identity
 
 
-class Following:
+class Following(Columns):
     """What the two have in common. ``kernel``: of the dependencies that count."""
 
     batch: type[ListAppend | RwRegister]
@@ -65,6 +67,8 @@ class Following:
 
     def observe(self, op: Op) -> None:
         """Raises MalformedHistoryError when the op does not fit or is no transaction."""
+        if self.left is not None:
+            self.take_up()
         self._ops.append(op)
         if self._violated:
             return
@@ -74,11 +78,16 @@ class Following:
         elif self._kernel.observe(op):
             self._look()
 
+    def judged(self, history: History) -> Result:
+        return self.batch().check(Record(history, options=self.options))
+
     def _look(self) -> None:
         self._violated = self.result().verdict == "invalid"
         self._look_at = len(self._ops) * 3 // 2 + 1
 
     def observe_all(self, ops: Sequence[Op]) -> None:
+        if not self._ops and self.leave(ops):
+            return
         observe = self.observe
         for op in rows(ops):
             observe(op)
@@ -91,6 +100,8 @@ class Following:
 
     def result(self) -> Result:
         """Of the batch."""
+        if self.left is not None:
+            return self.left.result
         if self._result is None or self._result[0] != len(self._ops):
             result = self.batch().check(Record(self._ops, options=self.options))
             self._result = len(self._ops), result

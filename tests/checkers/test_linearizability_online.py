@@ -193,8 +193,7 @@ def test_a_long_chain_of_cas_and_reused_values_go_to_the_search():
 
 
 @pytest.mark.parametrize("case", range(6))
-def test_columnar_histories_are_judged_alike(case, monkeypatch):
-    monkeypatch.setattr("checkers.linearizability.online.CHUNK", 150)
+def test_columnar_histories_are_judged_alike(case):
     ops = long_run(case, 3000, lie_at=500 if case % 2 else None, keys=1 + 4 * (case % 3), crashes=0.05)
     rows, columns = OnlineLinearizability(), OnlineLinearizability()
     rows.observe_all(ops)

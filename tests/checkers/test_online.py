@@ -85,6 +85,16 @@ def test_columnar_histories_are_judged_alike(name: str, kind: str, options: dict
         assert online is not None
         online.observe_all(columns)
         assert said(online.result()) == said(batch(name, ops, options))
+        parts, single = registry.online(name, options), registry.online(name, options)
+        assert parts is not None
+        assert single is not None
+        single.observe_all(ops)
+        parts.observe_all(History.from_ops(ops[:30]))
+        assert said(parts.result()) == said(batch(name, ops[:30], options))
+        parts.observe_all(ops[30:40])
+        parts.observe_all(History.from_ops(ops[40:]))
+        assert said(parts.result()) == said(single.result())
+        assert online.violated() == parts.violated() == single.violated()
 
 
 @pytest.mark.parametrize(("name", "kind", "options"), CASES, ids=lambda x: x if isinstance(x, str) else "")

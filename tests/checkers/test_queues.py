@@ -73,6 +73,16 @@ def test_what_was_put_in_after_the_queue_was_empty_is_not_lost() -> None:
     assert (result.verdict, "after the queue was last found empty" in result.why) == ("unknown", True)
 
 
+def test_what_was_put_in_again_after_the_queue_was_empty_is_not_lost() -> None:
+    h = queue(1)
+    h.done(1, "dequeue", None, 1)
+    h.done(1, "drain", None, [])
+    h.done(0, "enqueue", 1)
+    assert h.judge(TotalQueue()).verdict == "unknown"
+    h.done(1, "drain", None, [])
+    assert types(h.judge(TotalQueue())) == ["lost"]
+
+
 def test_a_queue_that_was_never_drained_tells_nothing_of_losses() -> None:
     assert (
         queue(1, 2).judge(TotalQueue()).why

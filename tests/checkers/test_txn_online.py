@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from checkers import registry
+from checkers.columns import History
 from checkers.history import MalformedHistoryError, Op
 from checkers.record import Record
 from tests.checkers.test_txn_twins import MODELS, Draws, scrambled
@@ -66,6 +67,22 @@ def test_the_verdict_is_that_of_the_batch_at_any_time(write: str) -> None:
             if n % 3 == 0:
                 assert online.result() == batch(ops[:n], "strict-serializable", write)
                 verdicts.add(online.verdict())
+    assert verdicts == {"valid", "invalid", "unknown"}
+
+
+@writes
+def test_a_history_in_columns_that_comes_first_is_judged_alike(write: str) -> None:
+    verdicts = set()
+    for seed in range(40):
+        ops = scrambled(seed, write)
+        part = len(ops) * (seed % 4) // 4
+        online = judge("strict-serializable", write)
+        online.observe_all(History.from_ops(ops[:part]))
+        assert online.result() == batch(ops[:part], "strict-serializable", write)
+        online.observe_all(ops[part:])
+        assert online.result() == batch(ops, "strict-serializable", write)
+        assert online.violated() == (online.verdict() == "invalid")
+        verdicts.add(online.verdict())
     assert verdicts == {"valid", "invalid", "unknown"}
 
 
