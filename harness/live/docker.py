@@ -29,11 +29,11 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.live import engine, far
-from harness.live.container import CLIENT, METRICS, PEER, WAITING, ContainerMember
 from harness.live.engine import TROUBLE, Engine, one_line
 from harness.live.faults.firewall import Firewall
 from harness.live.faults.netem import Netem
 from harness.live.faults.netem import trouble as netem_trouble
+from harness.live.gate import CLIENT, METRICS, PEER, WAITING, GatedMember
 from harness.live.image import BASE, ensure
 from harness.live.inside import InsideProxies
 from harness.live.member import Member, OnExit, OnLine
@@ -160,9 +160,9 @@ class Containers:
             remote.close()
 
     def member(self, name: str, folder: Path, on_line: OnLine, on_exit: OnExit) -> Member:
-        return ContainerMember(name, folder, self, on_line, on_exit)
+        return GatedMember(name, folder, self, self._exits.watch, on_line, on_exit)
 
-    # --- what members need ----------------------------------------------------------------------------------
+    # --- what members need (gate.Place) ---------------------------------------------------------------------
 
     def seed(self, name: str, incarnation: int) -> int:
         return (self._seeds[name] + incarnation) % (1 << 63)
@@ -202,9 +202,6 @@ class Containers:
             security_opt=[] if by_commands else ["no-new-privileges"],
             healthcheck={"test": ["NONE"]},
         )
-
-    def watch(self, container: Any, ended: Callable[[int], None]) -> None:
-        self._exits.watch(container.id, ended)
 
     async def connect(self, name: str, container: Any) -> None:
         if self.firewall is None:

@@ -26,8 +26,8 @@ import msgspec
 
 from harness.errors import UsageError
 from harness.live import engine
-from harness.live.container import CLIENT, METRICS, PEER
 from harness.live.engine import HERE, NODE, TROUBLE, Engine, one_line
+from harness.live.gate import CLIENT, METRICS, PEER
 from harness.live.image import ensure
 from harness.live.keeper import start_time
 from harness.live.process import PACKAGES

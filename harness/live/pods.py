@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from harness.live.container import ContainerMember
 from harness.live.conversation import Conversation
 from harness.live.docker import FIRST_ADDRESS, Exits
 from harness.live.engine import TROUBLE, Engine, one_line
-from harness.live.errors import StartError
 from harness.live.faults import faketime
 from harness.live.faults.faketime import FakeClock
 from harness.live.faults.firewall import Firewall
@@ -50,7 +50,7 @@ def image_of(spec: RunSpec, adapter: Adapter) -> str:
 
 
 class PodMember(ContainerMember):
-    """A member's place. Its life is a container's (``ContainerMember``), without a gate: its network is there."""
+    """A member's place. Its life is a container's (``ContainerMember``), its network's is the pod's."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class PodMember(ContainerMember):
         *,
         clock: bool,
     ) -> None:
-        super().__init__(place.name, place.folder.parent, pods, on_line, on_exit)
+        super().__init__(place.name, place.folder.parent, pods.watch, on_exit)
         self._pods = pods
         self._there = place
         self.talk = Conversation(adapter, place, on_line, lambda: self.up, failed)
@@ -71,25 +71,16 @@ class PodMember(ContainerMember):
 
     async def spawn(self, incarnation: int) -> None:
         await self.discard()
-        self._ended = asyncio.Event()
-        self._ending = None
-        self._was_paused = False
-        loop = asyncio.get_running_loop()
         self.talk.write_to(self.folder / f"trace-{incarnation}.jsonl")
-        try:
-            self.container = await asyncio.to_thread(
-                self._pods.incarnate, self._there, incarnation, self.fake_clock
-            )
-            self._pods.watch(self.container, lambda status: self._died(loop, status))
-            self.up = True
-            await asyncio.to_thread(self.container.start)
-        except (*TROUBLE, OSError) as e:
-            if self._ending is None:
-                self.up = False
-                raise StartError(f"node {self.name}: {one_line(e)}") from e
-            await self._ended.wait()  # it ended before its time: on_exit has said so
-            return
-        self.talk.open()
+        if await self._begun(partial(self._begin, incarnation)):
+            self.talk.open()
+
+    async def _begin(self, incarnation: int) -> None:
+        self.container = await asyncio.to_thread(
+            self._pods.incarnate, self._there, incarnation, self.fake_clock
+        )
+        self._attend()
+        await asyncio.to_thread(self.container.start)
 
     def write(self, line: bytes) -> None:
         self.talk.write(line)
@@ -125,6 +116,7 @@ class Pods:
         self.addresses: dict[str, str] = {}
         self.doors: dict[str, Mapping[int, tuple[str, int]]] = {}
         self._exits = Exits(host.client, asyncio.get_running_loop())
+        self.watch = self._exits.watch
 
     async def open(self, latency: Latency) -> None:
         """Bring the image, and make the network and the pods. Raises UsageError, TROUBLE."""
@@ -197,7 +189,7 @@ class Pods:
     ) -> Talking:
         return PodMember(adapter, place, self, on_line, on_exit, failed, clock=self._clock)
 
-    # --- what members need (container.Place) ----------------------------------------------------------------
+    # --- what its members need ------------------------------------------------------------------------------
 
     def incarnate(self, place: Place, incarnation: int, clock: FakeClock | None) -> Any:
         """A container that is not started; blocking."""
@@ -223,21 +215,6 @@ class Pods:
             security_opt=["no-new-privileges"],
             healthcheck={"test": ["NONE"]},
         )
-
-    def create(self, name: str, folder: Path) -> Any:
-        raise NotImplementedError(f"{name}: incarnations in {folder} are made by incarnate")
-
-    def seed(self, name: str, incarnation: int) -> int:
-        raise NotImplementedError(f"{name}: incarnation {incarnation} has time-outs of its own")
-
-    def watch(self, container: Any, ended: Callable[[int], None]) -> None:
-        self._exits.watch(container.id, ended)
-
-    async def connect(self, name: str, container: Any) -> None:
-        """The pod is connected."""
-
-    def disconnect(self, name: str) -> None:
-        """The pod stays connected."""
 
 
 @asynccontextmanager

@@ -65,8 +65,8 @@ MIDDLE = "harness.live.faults.firewall:Firewall.release"
 POINTS = [
     (BUILD, 1),
     ("harness.live.docker:Containers.create", 2),
-    ("harness.live.container:ContainerMember._start", 3),
-    ("harness.live.container:ContainerMember._listening", 2),
+    ("harness.live.gate:GatedMember._start", 3),
+    ("harness.live.gate:GatedMember._listening", 2),
     ("harness.live.faults.firewall:Firewall.cut", 1),
     ("harness.live.container:ContainerMember.pause", 2),
     (MIDDLE, 1),

@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.live.cluster import LiveCluster
-from harness.live.container import METRICS, ContainerMember
+from harness.live.gate import METRICS, GatedMember
 from harness.live.tcp import TcpMember
 from harness.run import check_spec, execute
 from harness.spec import RunSpec
@@ -47,7 +47,7 @@ def counters(cluster: LiveCluster, node: str) -> dict[str, float]:
     if isinstance(member, TcpMember):
         port = member.ports["metrics"]
     else:
-        assert isinstance(member, ContainerMember)
+        assert isinstance(member, GatedMember)
         port = member.ports[METRICS]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as page:
         lines = page.read().decode().splitlines()
