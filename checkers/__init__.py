@@ -10,6 +10,7 @@
 | formats | what histories are read from and written to: JSON, EDN, logs, columns |
 | record, result | what a checker may look at; verdicts and anomalies |
 | registry, catalogue | every checker by name, and the door for those of other packages; all of them as a table |
+| options | what checkers can be told |
 | selftest, pairs | every checker on histories that differ in one op |
 | online, running, stepwise | judging while a run goes on: the protocol, and two bases |
 | operations, rows, micro_ops, requests | ops paired to operations, and other ways to go through a history |
@@ -33,6 +34,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from checkers import options as options_of_checkers
 from checkers.formats import read as read_history
 from checkers.history import MalformedHistoryError, Op
 from checkers.models import Model
@@ -69,6 +71,8 @@ def check(
     ``model`` and ``options`` go to the checker as ``record.options``. Raises MalformedHistoryError,
     UnknownCheckerError, OSError, and ValueError for a model or an option the checker does not know.
     """
+    if isinstance(checker, str):
+        options_of_checkers.check(options, (checker,))
     judge = create(checker) if isinstance(checker, str) else checker
     found = read_history(Path(history)) if isinstance(history, str | PathLike) else history
     ops = found if isinstance(found, Sequence) else list(found)

@@ -28,7 +28,7 @@ import msgspec
 from harness.decode import decode, load_yaml
 from harness.errors import UsageError, nearest
 from harness.gate import LIMITS, Gate
-from harness.spec import EnvName, RunSpec
+from harness.spec import EnvName, RunSpec, known
 
 Expect = Literal["valid", "invalid"]
 Keep = Literal["failing", "all"]
@@ -104,7 +104,8 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "seeds": Seeds.__struct_fields__,
     "defaults": _SPEC_FIELDS,
     "matrix": _SPEC_FIELDS,
-    "env": get_args(EnvName),
+    "env": known("env"),
+    "transport": known("transport"),
     "expect": get_args(Expect),
     "keep": get_args(Keep),
 }

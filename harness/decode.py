@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from harness.errors import UsageError, nearest, one_line
+from harness.errors import UsageError, nearest, one_line, refused_file
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ FILE_BYTES_MAX = 16 << 20
 
 # YAML's and JSON's names for what msgspec calls object and array
 WORDS = {
+    "`str` matching regex '^[1-9][0-9]*n?$'": "a number of clients, or 2n for two of each node",
     "`object`": "a mapping",
     "`array`": "a list",
     "`str`": "a text",
@@ -72,7 +73,7 @@ def read_text(path: Path, what: str) -> str:
         with path.open("rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)
     except OSError as e:
-        raise UsageError(f"{path}: {(e.strerror or str(e)).lower()}; expected {what}") from e
+        raise refused_file(path, e, what) from e
     except ValueError as e:  # a NUL in the name
         raise UsageError(one_line(f"{path}: not the name of a file: {e}")) from e
     if len(data) > FILE_BYTES_MAX:

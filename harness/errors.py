@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 OK, INVALID, UNKNOWN, USAGE, FAILED = 0, 1, 2, 254, 255
 """exit codes; Jepsen's"""
@@ -25,6 +26,11 @@ class UsageError(Exception):
 
 class HarnessError(Exception):
     """A defect or an accident of the harness: no verdict follows from it. ``str(e)`` is one line."""
+
+
+def refused_file(path: Path | str, error: OSError, expected: str) -> UsageError:
+    """What to raise where the machine refuses a file that a user named."""
+    return UsageError(f"{path}: {(error.strerror or str(error)).lower()}; expected {expected}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -15,21 +15,45 @@
 
 from __future__ import annotations
 
-from harness.errors import UsageError, nearest
+from collections.abc import Callable
+from typing import Any
+
+from checkers import options as of_checkers
+from checkers import registry as checkers
+from checkers.linearizability.engines import engine_named
+from checkers.record import Record
+from harness.errors import UsageError, nearest, one_line
 from harness.spec import RunSpec
 from workloads.port import Workload
 
 MAPPINGS = ("workload", "config", "checker", "latency", "disk")
-SCALARS = ("init_timeout_s", "base_image", "links", "link_faults", "image")
+
+WAYS = ("inside", "gateway")
+"""how to stand between nodes in containers"""
+MEANS = ("netem", "proxies")
+"""of link faults there, where links are ``inside``"""
+INIT_TIMEOUT_S_MAX = 3600
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= INIT_TIMEOUT_S_MAX
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+SCALARS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "init_timeout_s": (f"more than 0 and at most {INIT_TIMEOUT_S_MAX} seconds", _is_time),
+    "base_image": ("the name of an image", _is_name),
+    "links": (" or ".join(WAYS), lambda value: value in WAYS),
+    "link_faults": (" or ".join(MEANS), lambda value: value in MEANS),
+    "image": ("the name of an image", _is_name),
+}
+"""name -> what it takes, and whether a value is that"""
 
 CLIENTS_MAX = 10_000
 """client threads in one run: more is a mistake, not a load"""
-
-NUMBERS = (
-    "max_recovery_s", "min_ok_fraction", "budget_s", "budget_mb", "settle_s", "leader_changes_max", "terms_max",
-    "startup_s", "panics_max", "max_convergence_s",
-)  # fmt: skip
-"""options of checkers that are numbers"""
 
 
 def check_options(spec: RunSpec, workload: Workload) -> None:
@@ -39,10 +63,9 @@ def check_options(spec: RunSpec, workload: Workload) -> None:
             raise UsageError(f"options: unknown option {name!r}{nearest(name, (*MAPPINGS, *SCALARS))}")
         if name in MAPPINGS and not isinstance(value, dict):
             raise UsageError(f"options.{name}: expected a mapping, got {value!r}")
-    for name in NUMBERS:
-        value = spec.options.get("checker", {}).get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            raise UsageError(f"options.checker.{name}: expected a number of at least 0, got {value!r}")
+        if name in SCALARS and not SCALARS[name][1](value):
+            raise UsageError(f"options.{name}: expected {SCALARS[name][0]}, got {value!r}")
+    _check_checkers(spec.options.get("checker", {}), workload)
     given = spec.options.get("workload", {})
     try:
         workload.generator(given)
@@ -54,3 +77,21 @@ def check_options(spec: RunSpec, workload: Workload) -> None:
         raise UsageError(f"concurrency: {spec.clients()} clients; expected at most {CLIENTS_MAX}")
     if spec.bin is not None and spec.bug is not None:
         raise UsageError(f"bug: {spec.bug!r} is planted in the project's own nodes, not in bin: {spec.bin}")
+
+
+def _check_checkers(given: dict[str, Any], workload: Workload) -> None:
+    """A checker also says what it does not take by refusing to judge a history of nothing."""
+    if not given:
+        return
+    names = (*workload.checkers, "bite")
+    try:
+        of_checkers.check(given, names)
+    except ValueError as e:
+        raise UsageError(f"options.checker.{one_line(str(e))}") from e
+    try:
+        if "engine" in given:
+            engine_named(given["engine"])
+        for name in names:
+            checkers.create(name).check(Record([], options={**workload.judging, **given}))
+    except ValueError as e:
+        raise UsageError(f"options.checker: {one_line(str(e))}") from e

@@ -11,14 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from checkers.result import Verdict
 from harness.decode import decode, load_yaml
 from harness.errors import UsageError, one_line
-from harness.spec import EnvName, RunSpec
+from harness.spec import EnvName, RunSpec, known
 from harness.store import DROPPED, RUN_FILE, SUMS_FILE, Store, file_sha256, read_sums
 from nemeses.schedule import Schedule
 
@@ -73,8 +73,7 @@ def load_spec(folder: Path) -> tuple[RunSpec, dict[str, Any]]:
     if not isinstance(data, dict):
         raise UsageError(f"{path}: not the run.yaml of a run: expected a mapping")
     made_by = data.pop("made_by", None)
-    fields = RunSpec.__struct_fields__
-    spec = decode(data, RunSpec, str(path), lambda place: get_args(EnvName) if place == "env" else fields)
+    spec = decode(data, RunSpec, str(path), known)
     return spec, made_by if isinstance(made_by, dict) else {}
 
 

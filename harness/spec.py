@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -64,3 +64,11 @@ class RunSpec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def node_names(self) -> tuple[str, ...]:
         """Maelstrom's names: n0, n1, ..."""
         return tuple(f"n{i}" for i in range(self.nodes))
+
+
+_CHOICES = {"env": get_args(EnvName), "transport": get_args(Transport), "format": ("1",)}
+
+
+def known(place: str) -> tuple[str, ...]:
+    """What is known there: the values of a field that has few, else the fields; for ``harness.decode``."""
+    return _CHOICES.get(place, RunSpec.__struct_fields__)

@@ -10,7 +10,7 @@ import msgspec
 
 from checkers.history import NEMESIS, Op
 from checkers.record import TraceEvent
-from harness.errors import UsageError
+from harness.errors import UsageError, refused_file
 
 _decode = msgspec.json.Decoder(TraceEvent).decode
 
@@ -33,7 +33,7 @@ def load_trace(path: Path) -> list[TraceEvent]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as e:
-        raise UsageError(f"{path}: {e.strerror or e}") from e
+        raise refused_file(path, e, "a trace, JSON lines") from e
     found: list[TraceEvent] = []
     for number, line in enumerate(lines, 1):
         try:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.common import say
-from harness.errors import FAILED, UsageError, nearest
+from harness.errors import FAILED, UsageError, nearest, refused_file
 from harness.store import write_atomic
 
 Rows = list[tuple[str, ...]]
@@ -109,7 +109,9 @@ def _markdown(what: str, into: Path | None) -> int:
         return 0
     try:
         write_atomic(into, table.rewrite(into.read_text(encoding="utf-8")).encode())
-    except (OSError, ValueError) as e:
+    except OSError as e:
+        raise refused_file(into, e, "a page with a table of checkers") from e
+    except ValueError as e:
         raise UsageError(f"{into}: {e}") from e
     return 0
 

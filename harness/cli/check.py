@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import typer
 
+from checkers import options as of_checkers
 from checkers import registry
 from checkers.columns import INVOKE, NEMESIS, History
 from checkers.formats import AUTO
@@ -95,6 +96,8 @@ def check(
     model, workload = named(model, workload)
     if model is not None:
         checker_of_model(model, "")
+    if trace is not None and not trace.is_file():
+        raise UsageError(f"check: --trace: {trace}: no such file; expected a trace, JSON lines")
     path, ops = load(history, format)
     loaded = time.perf_counter()
     if model is None and workload is None and not (history / RUN_FILE).is_file():
@@ -107,12 +110,18 @@ def check(
     names = (
         (by_model,)
         if by_model
-        else checkers_of(workload or workload_of(history, path, ops), ops, traced=trace is not None)
+        else checkers_of(
+            workload_of(history, path, ops) if workload is None else workload, ops, traced=trace is not None
+        )
     )
     if engine is not None and "linearizability" not in names:
         raise UsageError(f"check: --engine: only linearizability has engines; asked here: {', '.join(names)}")
     options: dict[str, Any] = {"model": model, "budget_s": budget_s, "budget_mb": budget_mb, "engine": engine}
     given = options_of(history, option or ())
+    try:
+        of_checkers.check(given, names)
+    except ValueError as e:
+        raise UsageError(f"check: --option {e}") from e
     record = Record(
         ops,
         load_trace(trace) if trace is not None and not TRACED.isdisjoint(names) else (),
@@ -164,9 +173,6 @@ def options_of(history: Path, given: Sequence[str]) -> dict[str, Any]:
             found[name] = msgspec.json.decode(value)
         except msgspec.DecodeError:
             found[name] = value
-    nodes = found.get("nodes", ())
-    if not isinstance(nodes, list | tuple) or not all(isinstance(node, str) for node in nodes):
-        raise UsageError(f"check: --option: expected nodes to be a list of names, got {nodes!r}")
     return found
 
 

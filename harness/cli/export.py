@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.common import say_error
-from harness.errors import UsageError, nearest
+from harness.errors import UsageError, nearest, refused_file
 
 FORMATS = ("edn", "elle-json", "porcupine", "jsonl", "columns")
 
@@ -61,6 +61,6 @@ def export(
     except BrokenPipeError:
         raise
     except OSError as e:
-        raise UsageError(f"{output}: {(e.strerror or str(e)).lower()}; expected a file to write to") from e
+        raise refused_file(output or "standard output", e, "a file to write to") from e
     say_error(f"{output}: {len(found):,} ops")
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from checkers import formats
 from checkers.columns import History
 from checkers.history import MalformedHistoryError
-from harness.errors import UsageError
+from harness.errors import UsageError, refused_file
 from harness.twin import HISTORY, TWIN, read_run
 
 FORMATS = (formats.AUTO, *formats.NAMES)
@@ -23,6 +23,6 @@ def load(history: Path, form: str = formats.AUTO) -> tuple[Path, History]:
             path = history / TWIN
         return path, formats.read(path, form)
     except OSError as e:
-        raise UsageError(f"{path}: {(e.strerror or str(e)).lower()}; expected a history") from e
+        raise refused_file(path, e, "a history") from e
     except MalformedHistoryError as e:
         raise UsageError(" ".join(str(e).split())) from e

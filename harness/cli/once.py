@@ -14,8 +14,8 @@ import yaml
 
 from harness.cli.common import DEFAULT_STORE, StoreOption, console, open_store, say, say_results
 from harness.decode import decode
-from harness.errors import VERDICT_CODES, UsageError, nearest, one_line
-from harness.spec import SECOND, EnvName, RunSpec
+from harness.errors import VERDICT_CODES, UsageError, nearest, one_line, refused_file
+from harness.spec import SECOND, EnvName, RunSpec, known
 from harness.store import slug
 from nemeses.schedule import Schedule
 
@@ -89,6 +89,13 @@ def once(
     from harness.run import check_schedule, check_spec, execute  # noqa: PLC0415 (imports every environment)
 
     env = one_of_envs(env, "test: --env")
+    for flag, idle, partner in (
+        ("--hosts", hosts is not None and env != "ssh", "--env ssh"),
+        ("--image", image is not None and env != "docker", "--env docker"),
+        ("--arg", bool(arg) and not binary, "--bin PATH"),
+    ):
+        if idle:
+            raise UsageError(f"test: {flag} goes with {partner}; alone it would do nothing")
     shown = Path(binary).name if binary else system
     fields = {
         "name": slug(name or "-".join(part for part in (shown, bug, workload) if part)),
@@ -132,7 +139,11 @@ def load_schedule(path: Path, spec: RunSpec) -> Schedule:
     """The faults of a file. Raises UsageError for what cannot be read, or cannot be done in this run."""
     try:
         schedule = Schedule.load(path)
-    except (ValueError, OSError) as e:
+    except OSError as e:
+        raise UsageError(
+            f"test: --schedule: {refused_file(path, e, 'a schedule, as schedule.yaml of a run')}"
+        ) from e
+    except ValueError as e:
         raise UsageError(f"test: --schedule: {one_line(str(e))}") from e
     if spec.nemesis:
         raise UsageError("test: --schedule has the faults; expected no --nemesis beside it")
@@ -155,10 +166,11 @@ def spec_of(fields: dict[str, Any], command: str) -> RunSpec:
     """Fields as a spec; each is checked alone, so that the line names the flag that is wrong."""
     for field, value in fields.items():
         try:
-            decode({field: value}, RunSpec, "", lambda _: ())
+            decode({field: value}, RunSpec, "", known)
         except UsageError as e:
             _, _, what = str(e).removeprefix(": ").partition(": ")
-            raise UsageError(f"{command}: {FLAGS[field]}: {what or e}, got {value!r}") from e
+            got = "" if what.startswith("unknown") else f", got {value!r}"
+            raise UsageError(f"{command}: {FLAGS[field]}: {what or e}{got}") from e
     return msgspec.convert(fields, RunSpec)
 
 

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    run: Annotated[str, typer.Argument(help="Folder of a run, or latest.")],
+    run: Annotated[str, typer.Argument(help="Folder of a run, or latest.", metavar="RUN")],
     env: Annotated[
         str | None, typer.Option(help="Play the schedule there: sim, process, docker or ssh.")
     ] = None,

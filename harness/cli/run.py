@@ -60,6 +60,8 @@ def run(
     for path, flag in ((junit, "--junit"), (summary, "--summary")):
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{flag}: {path.parent} is not a folder")
+        if path is not None and path.is_dir():
+            raise UsageError(f"{flag}: {path} is a folder; expected a file to write to")
     conductor = Conductor(content, planned, str(campaign), open_store(store), progress(console()))
     resumed = conductor.open(resume=resume)
     say(f"{content.name}: {_seeds(planned)}, {len(planned)} runs; again: {again(campaign, overrides, store)}")

@@ -43,13 +43,11 @@ from harness.live.remote.container import ContainerRemote, namespaces
 from harness.live.remote.local import LocalRemote
 from harness.live.remote.port import Remote, RemoteError
 from harness.live.tcp import peers
+from harness.options import WAYS
 from harness.spec import RunSpec
 from harness.streams import Streams
 from harness.systems.registry import adapter
 
-WAYS = ("inside", "gateway")
-MEANS = ("netem", "proxies")
-"""of link faults, where links are ``inside``"""
 GATEWAY_NAME = "host.docker.internal"
 FIRST_ADDRESS = 10
 NODES_MAX = 100
@@ -61,12 +59,6 @@ def check(spec: RunSpec) -> None:
         raise UsageError(f"bin: {spec.bin}: a binary cannot run in containers; expected env: process")
     if spec.nodes > NODES_MAX:
         raise UsageError(f"nodes: {spec.nodes} containers; at most {NODES_MAX} are taken")
-    way = spec.options.get("links", WAYS[0])
-    if way not in WAYS:
-        raise UsageError(f"options.links: expected {' or '.join(WAYS)}, got {way!r}")
-    means = spec.options.get("link_faults", MEANS[0])
-    if means not in MEANS:
-        raise UsageError(f"options.link_faults: expected {' or '.join(MEANS)}, got {means!r}")
     if spec.options.get("latency") and spec.options.get("link_faults") == "netem":
         raise UsageError("options.link_faults: an ordinary latency is drawn by proxies, not by netem")
     far.refuse_ssh(engine.where()[0])

@@ -80,17 +80,7 @@ def check(spec: RunSpec) -> None:
         check_foreign(spec, foreign)
     if spec.env == "process" and spec.transport == "tcp":
         check_tcp(spec)
-    options = spec.options
-    decode(options.get("latency", {}), Latency, "options.latency", lambda _: Latency.__struct_fields__)
-    seconds = options.get("init_timeout_s", 1)
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or not 0 < seconds <= INIT_TIMEOUT_S_MAX
-    ):
-        raise UsageError(
-            f"options.init_timeout_s: expected more than 0 and at most {INIT_TIMEOUT_S_MAX} seconds, got {seconds!r}"
-        )
+    decode(spec.options.get("latency", {}), Latency, "options.latency", lambda _: Latency.__struct_fields__)
 
 
 def lacking(spec: RunSpec, foreign: Adapter) -> list[tuple[str, str]]:

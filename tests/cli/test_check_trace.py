@@ -58,7 +58,7 @@ def test_options_are_values_or_words(call: Call) -> None:
 def test_what_is_refused(files: Call) -> None:
     check = ("check", "h.jsonl", "--workload", "agreement")
     refused(files(*check), "agreement", "--trace")
-    refused(files(*check, "--trace", "none.jsonl"), "none.jsonl", "No such file")
+    refused(files(*check, "--trace", "none.jsonl"), "none.jsonl", "no such file")
     refused(files(*check, "--trace", "t.jsonl", "--option", "byzantine"), "NAME=VALUE", "byzantine")
     refused(files(*check, "--trace", "t.jsonl", "--option", "nodes=3"), "nodes", "list of names")
     refused(files("check", "h.jsonl", "--workload", "crdt", "--option", "crdt=x"), "crdt", "g-set")
