@@ -43,7 +43,7 @@ OPTIONS: dict[str, Wanted] = {
     **dict.fromkeys(("leader_changes_max", "panics_max", "terms_max"), NUMBER),
     **dict.fromkeys(("total", "total_amount"), AMOUNT),
     **dict.fromkeys(("answers", "one_clock", "quiet", "realtime", "whole"), TRUTH),
-    **dict.fromkeys(("at_least_once", "crashed_take", "gaps", "leases", "repeats"), TRUTH),
+    **dict.fromkeys(("at_least_once", "crashed_take", "gaps", "leases", "repeats", "ww_deps"), TRUTH),
     **dict.fromkeys(("linearizable", "negative_balances", "ordered_reads"), TRUTH),
     **dict.fromkeys(("linearizable_keys", "sequential_keys", "wfr_keys"), TRUTH),
     **dict.fromkeys(("crdt", "engine", "level", "model", "version_order"), TEXT),
