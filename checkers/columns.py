@@ -247,11 +247,10 @@ class History(Sequence[Op]):
 
     def decode(self, kind: int | np.integer[Any], word: int | np.integer[Any]) -> Any:
         """The JSON value of (kind, word)."""
-        kind, word = int(kind), int(word)
-        if kind == INT:
-            return word
         if kind == NIL:
             return None
+        if kind == INT:
+            return int(word)
         if kind == STR:
             return self.strings[word]
         if kind in (LIST, MAP):

@@ -24,7 +24,8 @@ cdef class Cores(Search):
     cpdef number_t shrink(self, number_t values, number_t work) except -1
 
     @cython.locals(i=number_t)
-    cpdef number_t left(self, number_t[::1] which, number_t[::1] wants, number_t[::1] makes) noexcept
+    cpdef number_t left(self, number_t[::1] which, number_t[::1] wants, number_t[::1] makes, number_t[::1] since,
+        number_t[::1] until) noexcept
 
     @cython.locals(i=number_t)
     cdef bint tried(self, number_t count, bint different) except -1

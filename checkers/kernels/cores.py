@@ -134,13 +134,20 @@ class Cores(Search):
         return self.size
 
     def left(
-        self, which: MutableSequence[int], wants: MutableSequence[int], makes: MutableSequence[int]
+        self,
+        which: MutableSequence[int],
+        wants: MutableSequence[int],
+        makes: MutableSequence[int],
+        since: MutableSequence[int],
+        until: MutableSequence[int],
     ) -> int:
         """Copy what is left; how many."""
         for i in range(self.size):
             which[i] = self.which[i]
             wants[i] = self.wants[i]
             makes[i] = self.makes[i]
+            since[i] = self.since[i]
+            until[i] = self.until_then[i]
         return self.size
 
     def tried(self, count: int, different: bool) -> bool:

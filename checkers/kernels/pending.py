@@ -158,20 +158,28 @@ class Pending(Slots):
     def reshape(self, masks: int, room: int) -> None:
         """Room for more pending operations, or more classes of crashed ones, in every configuration."""
         stride = 1 + 2 * masks + room
-        wider = words(max(64, 2 * self.count) * stride)
+        size = max(64, 2 * self.count)
+        if len(self.out) < size * stride:
+            self.out = words(size * stride)
+        wider = self.out
         for i in range(self.count):
             a = i * self.stride
             b = i * stride
+            for k in range(stride):
+                wider[b + k] = 0
             wider[b] = self.now[a]
             for k in range(self.masks):
                 wider[b + 1 + k] = self.now[a + 1 + k]
                 wider[b + 1 + masks + k] = self.now[a + 1 + self.masks + k]
             for k in range(self.room):
                 wider[b + 1 + 2 * masks + k] = self.now[a + 1 + 2 * self.masks + k]
-        self.now = wider
-        self.out = words(max(64, 2 * self.count) * stride)
-        self.links = numbers(max(64, 2 * self.count))
-        self.tmp = words(64 * (stride + 1))
+        self.now, self.out = wider, self.now
+        if len(self.out) < size * stride:
+            self.out = words(size * stride)
+        if len(self.links) < size:
+            self.links = numbers(size)
+        if len(self.tmp) < 64 * (stride + 1):
+            self.tmp = words(64 * (stride + 1))
         if masks != self.masks:
             self.widen(masks)
         self.masks = masks

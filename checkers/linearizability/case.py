@@ -8,15 +8,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from checkers.linearizability.acts import INITIAL, NONE, Act, Item
-from checkers.linearizability.engines import CRASHED
+from checkers.linearizability.acts import INITIAL, NONE, Item
 from checkers.linearizability.objects import Objects
 from checkers.linearizability.tell import Operation, told_operation
 from checkers.models import Model, thaw
 
 
 class Case:
-    """One key of a register that has no order, and the numbers that values have in its core: INITIAL, then as met."""
+    """One key of a register that has no order; ``core``, when it is known."""
 
     def __init__(self, objects: Objects, model: Model) -> None:
         self.objects = objects
@@ -27,31 +26,20 @@ class Case:
         self.begin = objects.begin
         self.end = objects.end
         self.key = objects.key(0)
-        self._numbers: dict[int, int] = {self.registers.initial: INITIAL, NONE: NONE}
-        self._codes: list[int] = [self.registers.initial]
+        self.core: Sequence[Item] = ()
         self._operations: dict[int, Operation] = {}
 
-    def act(self, number: int) -> Act:
-        end = self.end.item(number)
-        return Act(
-            self.number(self.need.item(number)),
-            self.number(self.put.item(number)),
-            self.begin.item(number),
-            None if end == CRASHED else end,
-        )
-
-    def number(self, code: int) -> int:
-        found = self._numbers.get(code)
-        if found is None:
-            found = self._numbers[code] = len(self._codes)
-            self._codes.append(code)
-        return found
-
     def code(self, number: int) -> int:
-        return self._codes[number]
+        """Of a value that has a number in the core."""
+        for operation, act in self.core:
+            if act.need == number:
+                return self.need.item(operation)
+            if act.put == number:
+                return self.put.item(operation)
+        return self.registers.initial
 
     def value(self, number: int) -> Any:
-        return thaw(self.registers.value(self._codes[number]))
+        return thaw(self.registers.value(self.code(number)))
 
     def operation(self, number: int) -> Operation:
         found = self._operations.get(number)

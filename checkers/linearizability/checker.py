@@ -63,8 +63,8 @@ class Decided(NamedTuple):
 
     def counts(self) -> dict[str, int]:
         """Keys decided, by engine."""
-        done = (self.status != DECLINED) & (self.status != UNKNOWN)
-        sizes = np.bincount(self.by[done], minlength=len(self.engines)).tolist()
+        done = self.by[self.status < UNKNOWN]
+        sizes = np.bincount(done, minlength=len(self.engines)).tolist()
         return {engine.name: size for engine, size in zip(self.engines, sizes, strict=True) if size}
 
 

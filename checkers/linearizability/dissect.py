@@ -11,9 +11,10 @@ import numpy as np
 from checkers.columns import Int64
 from checkers.kernels import view
 from checkers.kernels.cores import Cores
+from checkers.linearizability.acts import Act, Item
 from checkers.linearizability.budget import BudgetExceededError, effort
-from checkers.linearizability.objects import Objects
-from checkers.linearizability.purse import Purse
+from checkers.linearizability.objects import CRASHED, Objects
+from checkers.linearizability.purse import IDLE_MAX, Purse
 
 EFFORT = 3_000_000
 """configurations to explore for one key: counted, not timed, so that it is the same everywhere"""
@@ -26,9 +27,6 @@ AFTER_MAX = 10_000
 CORE_MAX = 5000
 """operations beyond which nothing is shrunk"""
 
-Part = tuple[int, bool, bool]
-"""(number of an operation, whether what it needs is left, whether what it puts is left)"""
-
 
 class Dissection(NamedTuple):
     """``impossible``: completions, in order, of which each has no place even if those before it do not count; none
@@ -39,8 +37,12 @@ class Dissection(NamedTuple):
     states: list[int]
 
 
+_idle: list[Cores] = []
+"""one that has been used, to be used again: making it takes as long as a small history's core"""
+
+
 class Scalpel:
-    """Some operations of one key: ``numbers`` of them, in order, or all. Dissect first, then shrink."""
+    """Some operations of one key: ``numbers`` of them, in order, or all. Dissect first, then shrink, then no more."""
 
     def __init__(self, objects: Objects, numbers: Sequence[int] | None = None) -> None:
         registers = objects.registers
@@ -57,7 +59,12 @@ class Scalpel:
             initial, size = int(local[-2]) - 1, len(codes) - 1
             self._begin, self._end = self._begin[self._numbers], self._end[self._numbers]
         purse = Purse(effort(EFFORT), 1)
-        self._found = purse.search = Cores(purse.look)
+        if _idle:
+            self._found = _idle.pop()
+            self._found.again(purse.look)
+        else:
+            self._found = Cores(purse.look)
+        purse.search = self._found
         m = len(self._begin)
         self._found.load(_flat(self._begin), _flat(self._end), size, max(m, 1))
         self._count = m
@@ -74,20 +81,26 @@ class Scalpel:
             return Dissection([], [])
         return Dissection(positions[:failures].tolist(), sorted(states[: self._found.state_count].tolist()))
 
-    def shrink(self, position: int) -> list[Part]:
+    def shrink(self, position: int) -> list[Item]:
         """A smallest history, within what was known at the position, that is impossible; where there is much, what
-        was known.
+        was known. Values are numbers as they are met in the operations, the initial one is INITIAL.
         """
         found = self._found
         size = found.take(self._count, position)
         if size <= CORE_MAX:
             with suppress(BudgetExceededError):
                 found.shrink(self._values, WORK)
-        which, wants, makes = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
-        size = found.left(view(which), view(wants), view(makes))
-        numbers = which[:size] if self._numbers is None else self._numbers[which[:size]]
-        needs, puts = (wants[:size] >= 0).tolist(), (makes[:size] >= 0).tolist()
-        return list(zip(numbers.tolist(), needs, puts, strict=True))
+        columns = np.empty((5, size), np.int64)
+        size = found.left(*map(view, columns))
+        if self._count < IDLE_MAX and not _idle:
+            _idle.append(found)
+        which, *acts = columns[:, :size].tolist()
+        if self._numbers is not None:
+            which = self._numbers[which].tolist()
+        return [
+            (number, Act(need, put, begin, None if end == CRASHED else end))
+            for number, need, put, begin, end in zip(which, *acts, strict=True)
+        ]
 
 
 def _flat(array: Int64) -> Any:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from checkers.linearizability import table
-from checkers.linearizability.acts import NONE, Act, Item, paths
+from checkers.linearizability.acts import NONE, Item, paths
 from checkers.linearizability.budget import BudgetExceededError, effort
 from checkers.linearizability.case import Case, conflict_of
-from checkers.linearizability.dissect import Part, Scalpel
+from checkers.linearizability.dissect import Scalpel
 from checkers.linearizability.engines import INVALID, UNKNOWN, Engine
 from checkers.linearizability.objects import Objects
 from checkers.linearizability.reasons import reason_of
@@ -75,6 +75,7 @@ def first_impossible(objects: Objects, model: Model, engine: Engine, position: i
 
 def _register_anomaly(case: Case, engine: Engine, position: int) -> Anomaly:
     position, core, states, impossible = _found(case, engine, position)
+    case.core = core
     last = case.at(position)
     culprit = _culprit(core, last)
     conflict = conflict_of(core, culprit)
@@ -116,19 +117,7 @@ def _found(case: Case, engine: Engine, position: int) -> _Found:
         impossible, states = core.dissect(position)
         if impossible:
             position = impossible[0]
-    items = [_left(case, position, part) for part in core.shrink(position)]
-    return _Found(position, items, states, impossible)
-
-
-def _left(case: Case, position: int, part: Part) -> Item:
-    number, needs, puts = part
-    act = case.act(number)
-    return number, Act(
-        act.need if needs else NONE,
-        act.put if puts else NONE,
-        act.begin,
-        act.end if act.end is not None and act.end <= position else None,
-    )
+    return _Found(position, core.shrink(position), states, impossible)
 
 
 def _culprit(core: Sequence[Item], last: int) -> int:

@@ -10,6 +10,8 @@ from checkers.linearizability.budget import CONFIGURATION_BYTES, Budget, BudgetE
 
 STRIDE = 1000
 """configurations between two looks at the clock, at most"""
+IDLE_MAX = 100_000
+"""operations of a key whose search is kept for the next, with its memory"""
 
 
 class Purse:

@@ -153,19 +153,18 @@ def _kind(case: Case, conflict: Conflict, culprit: int) -> str:
     """
     if case.put[culprit] != NONE:
         return "compare-and-set that cannot have succeeded"
-    position = case.end[conflict.replaced]
     old, new = case.code(conflict.old), case.code(conflict.new)
-    ended = case.end != CRASHED
-    reads = (case.need != NONE) & ended & (case.begin > position)
-    back = np.flatnonzero(reads & (case.need == old))
+    seen = np.where(case.end == CRASHED, NONE, case.need)
+    after = int(np.searchsorted(case.begin, case.end[conflict.replaced]))
+    since, put = seen[after:], case.put[after:]
+    back = np.flatnonzero(since == old)
     if not len(back):
         return "no possible order"
-    span = (case.begin >= case.begin[back].min()) & (case.begin <= case.begin[back].max())
-    agreed = bool((case.need[reads & span] == old).all())
-    nodes = case.objects.history.node[case.begin[back]]
-    strong = bool((case.put[back] != NONE).any()) or (agreed and bool((nodes != nodes[0]).any()))
-    if bool(((case.need == new) & ended).any()):
+    span = since[back[0] : back[-1]]
+    agreed = bool(((span == old) | (span == NONE)).all())
+    nodes = case.objects.history.node[case.begin[after:][back]]
+    strong = bool((put[back] != NONE).any()) or (agreed and bool((nodes != nodes[0]).any()))
+    if bool((seen == new).any()):
         return BACK if strong else STALE
-    puts = (case.put != NONE) & (case.put != new) & (case.put != old)
-    rewritten = bool((puts & (case.begin > position)).any())
+    rewritten = bool(((put != NONE) & (put != new) & (put != old)).any())
     return LOST if strong or (agreed and not rewritten) else STALE

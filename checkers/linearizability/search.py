@@ -12,13 +12,10 @@ from checkers.columns import Int64
 from checkers.kernels import search, view
 from checkers.linearizability.budget import Budget
 from checkers.linearizability.engines import DECLINED, NONE, UNKNOWN, Decisions, Engine, Objects
-from checkers.linearizability.purse import Purse, each_within
+from checkers.linearizability.purse import IDLE_MAX, Purse, each_within
 from checkers.models import Model, Role
 
 STRANGE = "some of its operations are no reads, writes or compare-and-sets of one register"
-
-IDLE_MAX = 100_000
-"""operations of a key whose search is kept for the next, with its memory"""
 
 
 def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:

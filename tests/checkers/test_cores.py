@@ -9,6 +9,7 @@ import pytest
 
 from checkers.columns import columnar
 from checkers.linearizability import dissect as _dissect
+from checkers.linearizability.acts import INITIAL
 from checkers.linearizability.checker import check
 from checkers.linearizability.dissect import IMPOSSIBLE_MAX, Scalpel
 from checkers.linearizability.engines import CRASHED
@@ -51,16 +52,16 @@ def core_of(objects, position):
     ]
     m = len(objects.begin)
     acts = []
-    for i, needs, puts in Scalpel(objects).shrink(position):
-        end = int(objects.end[i])
-        acts.append(
-            (
-                number[i] if needs else NONE,
-                number[m + i] if puts else NONE,
-                int(objects.begin[i]),
-                end if end <= position else CRASHED,
-            )
-        )
+    names = {NONE: NONE, INITIAL: 0}
+    for i, act in Scalpel(objects).shrink(position):
+        begin, end = int(objects.begin[i]), int(objects.end[i])
+        assert (act.begin, act.end) == (begin, end if end <= position else None)
+        need = number[i] if act.need != NONE else NONE
+        put = number[m + i] if act.put != NONE else NONE
+        for named, value in ((act.need, need), (act.put, put)):
+            assert names.setdefault(named, value) == value
+        acts.append((need, put, begin, end if end <= position else CRASHED))
+    assert len({*names.values()}) == len(names)
     known = [int(b) <= position for b in objects.begin]
     producers = {}
     for i in range(m):
