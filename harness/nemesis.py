@@ -94,14 +94,20 @@ class NemesisDriver:
             async with get(fault.family).applied(fault, self._port, stream) as effect:
                 targets = list(effect.targets)
                 value = {"fault": number, "phase": "start", "targets": targets, "detail": effect.detail}
-                self._note(fault, value | ({"since": since} if since < self._runtime.now() else {}))
-                await self._watch.sleep_until(self._runtime, self._origin_ns + fault.stop_ms * MS)
+                begun = self._runtime.now()
+                self._note(fault, value | ({"since": since} if since < begun else {}))
+                await self._watch.sleep_until(self._runtime, self._stop_ns(fault, begun))
             self._note(
                 fault,
                 {"fault": number, "phase": "stop", "targets": targets, "evidence": effect.evidence},
             )
         finally:
             done.put(number)
+
+    def _stop_ns(self, fault: Fault, begun_ns: int) -> int:
+        """When to heal it. What it takes to apply a fault to real machines is not taken from the fault's length."""
+        planned = self._origin_ns + fault.stop_ms * MS
+        return planned if fault.trigger else max(planned, begun_ns + (fault.stop_ms - fault.start_ms) * MS)
 
     async def _triggered(self, fault: Fault) -> bool:
         trigger = fault.trigger

@@ -33,9 +33,9 @@ class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One entry of a schedule. Times are ms since the start of the run.
 
-    Without a trigger it acts from ``start_ms`` to ``stop_ms``. With one it waits from ``start_ms`` on, is
-    unfired if nothing came by ``stop_ms``, and is healed at ``stop_ms``, or ``hold_ms`` after it acted if
-    that is later.
+    Without a trigger it acts from ``start_ms`` to ``stop_ms``; what took time to apply stays for as long, and
+    is healed later. With one it waits from ``start_ms`` on, is unfired if nothing came by ``stop_ms``, and is
+    healed at ``stop_ms``, or ``hold_ms`` after it acted if that is later.
     """
 
     start_ms: Milliseconds
