@@ -6,6 +6,8 @@ cycles are noticed is a matter of the model: where it forbids every cycle of the
 those with two rw in a row, what is noticed is what is forbidden. Else, and where a value was written twice, the batch
 may find nothing wrong. From then on it looks again each time the run has grown by half.
 
+What only weighing shows (checkers/txn/weighing.py) is in the verdict, and makes nothing be noticed before.
+
 A value that is read before anybody asked to write it is wrong, though without real time a later write might explain
 it.
 """

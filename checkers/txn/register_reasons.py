@@ -13,6 +13,7 @@ from checkers.txn.kinds import Edge
 from checkers.txn.micro import R
 from checkers.txn.registers import CONTRADICTS, EXTERNAL, Registers
 from checkers.txn.tell import text
+from checkers.txn.weighing import Step
 from checkers.words import who
 
 
@@ -25,9 +26,13 @@ class RegisterReasons:
         self._used = used
         self._codes, self._places = used_pairs(pairs, found.versions)
         self._met: Touches | None = None
+        self.steps: dict[Edge, Step] = {}
+        """edges that no order of versions shows, and what they follow from"""
 
     def because(self, edge: Edge, first: str, second: str) -> tuple[str, Any]:
         a, b, cls = edge
+        if edge in self.steps:
+            return self._step(self.steps[edge], a, first, second)
         if cls == WR:
             return self._wr(a, b, first, second)
         return self._over(a, b, first, second, reading=bool(RWS >> cls & 1))
@@ -70,6 +75,23 @@ class RegisterReasons:
                     key,
                 )
         raise AssertionError("an edge between versions has a reason")
+
+    def _step(self, step: Step, a: int, first: str, second: str) -> tuple[str, Any]:
+        """One read what another wrote, and a third wrote the key: before the writer, or after the reader."""
+        read, micro = step.read, self._micro
+        m = next(m for m in self._reads(read.reader) if micro.key[m] == read.key)
+        key, value = micro.key_of(m), text(micro.value_of(m))
+        ops = [f"op {self._op(txn)}" for txn in (step.path[0][0], *(edge[1] for edge in step.path))]
+        path = " < ".join(ops)
+        for edge, one, two in zip(step.path, ops, ops[1:], strict=False):
+            if edge in self.steps:
+                path += f"; {self._step(self.steps[edge], edge[0], one, two)[0]}, so {one} < {two}"
+        said = f"key {text(key)} as {value}"
+        if a == read.reader:
+            wrote = f"which {self._who(read.writer)} wrote, and {second} wrote the key, but not before that ({path})"
+            return f"{first} read {said}, {wrote}", key
+        seen = f"not after {self._who(read.reader)} had read {said} ({path}), which {second} wrote"
+        return f"{first} wrote key {text(key)}, but {seen}", key
 
     def _ordered(self, one: int, two: int) -> bool:
         code = one * self._found.versions + two

@@ -2,7 +2,8 @@
 
 The options: ``model``, a consistency model of checkers/txn/models.py (default strict-serializable); ``initial``, the
 value of a key that nobody wrote (default none); ``wfr_keys``, ``sequential_keys``, ``linearizable_keys``: what to
-assume of the order of versions beyond what the model implies (checkers/txn/evidence.py).
+assume of the order of versions beyond what the model implies (checkers/txn/evidence.py). Where nothing is wrong
+by the order of versions, it is weighed what it would have to be (checkers/txn/weighing.py).
 
 Reported, and not reported again by another name: a lost update is not also the cycles that it makes by itself; a read
 that contradicts its own transaction (internal) or that sees the middle of another (G1b) makes no edges rw; of cycles:
@@ -11,6 +12,7 @@ see checkers/txn/cycles.py.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ import numpy as np
 from checkers.columns import FAIL, Int64, columnar
 from checkers.record import Record
 from checkers.result import Result
-from checkers.txn.cycles import search
+from checkers.txn.cycles import Found, search
 from checkers.txn.evidence import Pairs, edges, order, sources
 from checkers.txn.graph import build
 from checkers.txn.micro import Micro, extract
@@ -27,6 +29,7 @@ from checkers.txn.register_reasons import RegisterReasons
 from checkers.txn.registers import CONTRADICTS, EXTERNAL, Registers, reads, registers
 from checkers.txn.tell import Teller, text
 from checkers.txn.verdict import Gathered, conclude
+from checkers.txn.weighing import Read, weigh
 
 _OF_LISTS = ("duplicate-elements", "incompatible-order", "dirty-update")
 
@@ -51,8 +54,14 @@ class RwRegister:
         src, dst, cls, nodes = edges(found, pairs)
         graph = build(micro, src, dst, cls, nodes, process="G0-process" in forbidden)
         cycles = search(graph, forbidden)
-        gathered = Gathered(Teller(micro, RegisterReasons(found, pairs, used)), forbidden)
+        reasons = RegisterReasons(found, pairs, used)
+        gathered = Gathered(Teller(micro, reasons), forbidden)
         _Others(found, pairs, gathered).judge()
+        if not gathered.counts and not cycles.cyclic:
+            weighed = weigh(graph, *_weighable(found), forbidden)
+            if weighed is not None:
+                reasons.steps = weighed.steps
+                cycles = Found([weighed.cycle], Counter([weighed.cycle.name]), 0, complete=True)
         seen = len(reads(found))
         more: dict[str, Any] = {
             "keys": len(np.unique(micro.key)),
@@ -61,6 +70,21 @@ class RwRegister:
         }
         why = _unknown(micro, found, seen, pairs.complete)
         return conclude(self.name, model, micro, graph, gathered, cycles, why, more)
+
+
+def _weighable(found: Registers) -> tuple[list[Read], dict[int, list[int]]]:
+    """Who read what somebody else wrote, and who wrote each key last in a transaction."""
+    micro = found.micro
+    final = found.ordered.copy()
+    final[: micro.keys] = False
+    versions = np.flatnonzero(final)
+    writers: dict[int, list[int]] = {}
+    for key, m in zip(found.key[versions].tolist(), found.writer[versions].tolist(), strict=True):
+        writers.setdefault(key, []).append(int(micro.txn[m]))
+    m = found.readers[final[found.version[found.readers]]]
+    wrote = micro.txn[found.writer[found.version[m]]]
+    pairs = zip(wrote.tolist(), micro.txn[m].tolist(), micro.key[m].tolist(), strict=True)
+    return [Read(*pair) for pair in pairs if pair[0] != pair[1]], writers
 
 
 def _unknown(micro: Micro, found: Registers, seen: int, complete: bool) -> str:

@@ -217,7 +217,14 @@ REGISTERS = (
     Row(
         "initial state", "0 invoke rx_ ry1; 1 T wy1 wx2; 0 ok rx_ ry1", {RC: "", SER: "G-single"}, SINGLE_NOT
     ),
-    Row("writes follow reads: not", "wy1 | ry1 wx1 wy2 | rx1 ry1", {SER: ""}, options={"wfr_keys": False}),
+    Row(
+        "writes follow reads: not assumed",
+        "wy1 | ry1 wx1 wy2 | rx1 ry1",
+        {"consistent-view": "", SER: "G2-item"},
+        RR,
+        elle="valid",
+        options={"wfr_keys": False},
+    ),
     Row(
         "writes follow reads",
         "wy1 | ry1 wx1 wy2 | rx1 ry1",
