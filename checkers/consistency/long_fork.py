@@ -8,7 +8,7 @@ with others of the same group of keys.
 | anomaly | meaning |
 |---|---|
 | long-fork | of two reads of a group, each saw a write that the other did not |
-| unwritten-value | a read saw a value that nobody wrote to the key, or whose write had failed or not begun |
+| unwritten-value | a read saw a value that nobody wrote to the key, or whose write failed or had not begun |
 
 An operation's value is a list of ["r", key, value] and ["w", key, value]; a plain ``read`` or ``write`` of one
 key counts as one of these.
@@ -44,6 +44,9 @@ class LongFork(Running):
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
         self._writes: dict[Hashable, tuple[Hashable, Op, bool]] = {}  # key -> value, invocation, failed
+        self._unsettled: dict[
+            Hashable, list[tuple[Op, Op, Any, Any]]
+        ] = {}  # key -> reads that saw its write still open
         self._twice: dict[Hashable, Any] = {}  # keys written more than once
         self._chains: dict[frozenset[Hashable], list[_Read]] = {}  # group -> reads by number of keys found
         self._reads = 0
@@ -57,14 +60,20 @@ class LongFork(Running):
                 if name in self._writes and not self._writes[name][2]:
                     self._twice.setdefault(name, key)
                 self._writes[name] = identity(value), op, False
+                self._unsettled[name] = []
 
     def ended(self, invoke: Op, begin: int, op: Op, end: int) -> None:  # noqa: ARG002
-        if op.type == "fail":
-            for kind, key, _ in micro_ops(invoke):
-                written = self._writes.get(identity(key)) if kind != R else None
-                if written is not None and written[1] is invoke:
-                    self._writes[identity(key)] = written[0], invoke, True
-        elif op.type == "ok":
+        for kind, key, _ in micro_ops(invoke):
+            name = identity(key)
+            written = self._writes.get(name) if kind != R else None
+            if written is None or written[1] is not invoke:
+                continue
+            readers = self._unsettled.pop(name, [])
+            if op.type == "fail":
+                self._writes[name] = written[0], invoke, True
+                for reader in readers:
+                    self._judge_value(*reader)
+        if op.type == "ok":
             done = outcome(invoke, op)
             found = {identity(key): (key, value) for kind, key, value in done if kind == R}
             if len(found) > 1 and not any(kind != R for kind, _, _ in done):
@@ -94,11 +103,11 @@ class LongFork(Running):
     def _judge_value(self, invoke: Op, op: Op, key: Any, value: Any) -> None:
         written = self._writes.get(identity(key))
         if written is not None and written[0] == identity(value) and not written[2]:
+            if identity(key) in self._unsettled:
+                self._unsettled[identity(key)].append((invoke, op, key, value))
             return
         if self.found.room("unwritten-value"):
-            why = (
-                "whose write had failed" if written is not None and written[2] else "which nobody had written"
-            )
+            why = "whose write failed" if written is not None and written[2] else "which nobody had written"
             text = (
                 f"{who(op)} read at {seconds(op.time)} of key {canonical(key).decode()} the value "
                 f"{canonical(value).decode()}, {why}"

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+MULTI_VALUES_MAX = 14
+"""of seven transactions, each of which writes two registers at the most"""
+
 SILENT = "silent"
 REFUSED = "refused"
 """the answer of what was definitely not done, the state being another one"""
@@ -80,6 +83,10 @@ def multi(state, f, asked):
     return [(tuple(answer), tuple(sorted(state.items())))]
 
 
+FIRST_VALUES = (None, *range(MULTI_VALUES_MAX + 1))
+"""what registers may hold at first, as far as a history of seven operations can tell: ``fresh`` counts from 1"""
+
+
 def multi_unknown(state, f, asked):
     """Of which nobody knows the first values: all that they may be."""
     del f
@@ -90,7 +97,7 @@ def multi_unknown(state, f, asked):
             if f == "write":
                 grown.append(([*answer, (f, register_, value)], {**now, register_: value}))
                 continue
-            guesses = [now[register_]] if register_ in now else [None, *range(8)]
+            guesses = [now[register_]] if register_ in now else FIRST_VALUES
             grown += [([*answer, (f, register_, guess)], {**now, register_: guess}) for guess in guesses]
         outcomes = grown
     return [(tuple(answer), tuple(sorted(now.items()))) for answer, now in outcomes]

@@ -1,7 +1,13 @@
-"""Every model and every engine against the brute-force twin: all small histories, many random ones, other names."""
+"""Every model and every engine against the brute-force twin: all small histories, many random ones, other names.
+
+110,000 random histories each time; others, or more of them, with
+
+    TWIN_SEED=2 TWIN_SAMPLES=50000 pytest -n auto tests/checkers/linearizability/test_against_twin.py
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from random import Random  # noqa: TID251 - seeded, and it decides only which histories are tried
@@ -21,8 +27,9 @@ from tests.checkers.linearizability.shapes import all_small, drawn
 from tests.checkers.linearizability.specs import SPECS
 from tests.checkers.linearizability.twin import Step, Twin
 
-SAMPLES = 5000
+SAMPLES = int(os.environ.get("TWIN_SAMPLES", "5000"))
 """random histories of each spec"""
+SEED = os.environ.get("TWIN_SEED", "")
 BATCH = 1000
 FORCED_ONE_IN = 10
 """of the histories of four operations, so many are given to each engine alone too"""
@@ -74,7 +81,7 @@ def test_agrees_on_every_history_of_up_to_four_operations(name):
 @cache
 def samples(name: str) -> tuple[Twin, list[list[Step]], list[bool]]:
     twin = Twin(SPECS[name])
-    pairs = list(drawn(Random(name), twin, SAMPLES))
+    pairs = list(drawn(Random(name + SEED), twin, SAMPLES))
     return twin, [steps for steps, _ in pairs], [truth for _, truth in pairs]
 
 
