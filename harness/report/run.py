@@ -97,24 +97,8 @@ def _result_row(result: Result) -> dict[str, Any]:
         "promise": verdict.promise(result.checker),
         "why": result.why,
         "anomalies": len(result.anomalies),
-        "coverage": [(str(name).replace("_", " "), _figure(v)) for name, v in result.coverage.items()],
+        "coverage": [words.measure(str(name), v) for name, v in result.coverage.items()],
         "proved": result.proved_prefix,
         "elapsed": "" if cost is None else f"{cost.elapsed_s:.2f} s",
         "peak": "" if cost is None or not cost.peak_mb else f"{cost.peak_mb:,.0f} MB",
     }
-
-
-def _figure(v: Any) -> str:
-    """A figure of a checker's coverage; of tables in it only the heads, as their contents are shown elsewhere."""
-    if isinstance(v, bool):
-        return "yes" if v else "no"
-    if isinstance(v, int):
-        return f"{v:,}"
-    if isinstance(v, float):
-        return f"{v:,.3f}".rstrip("0").rstrip(".")
-    if isinstance(v, list) and any(isinstance(item, dict) for item in v):
-        return words.count(len(v), "entry", "entries")
-    if isinstance(v, dict):
-        parts = [str(k) if isinstance(item, dict) else f"{k} {_figure(item)}" for k, item in v.items()]
-        return words.listing(parts, 12) or "none"
-    return words.shorten(words.value("", v), 160)

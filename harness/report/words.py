@@ -203,3 +203,34 @@ def duration(ns: int) -> str:
             text = f"{size / unit:.{digits}f}"
             return f"{sign}{text.removesuffix('.0')} {name}"
     return f"{sign}{size} ns"
+
+
+def measure(name: str, v: Any) -> tuple[str, str]:
+    """A figure of a checker's coverage by its name and with its unit: ``ok_ppm`` 930388 is ``ok`` 93.04 %."""
+    if isinstance(v, int) and name.endswith("_ppm"):
+        return _plain(name.removesuffix("_ppm")), f"{v / 10_000:.2f} %"
+    if isinstance(v, int) and name.endswith("_rate_milli"):
+        return _plain(name.removesuffix("_milli")), f"{v / 1000:,.1f} a second"
+    if isinstance(v, list) and len(v) == 2 and name.endswith("_ns"):
+        return _plain(name.removesuffix("_ns")), span(*v)
+    return _plain(name), figure(v)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def figure(v: Any) -> str:
+    """One without a unit of its own; of tables in it only the heads, as their contents are shown elsewhere."""
+    if isinstance(v, bool):
+        return "yes" if v else "no"
+    if isinstance(v, int):
+        return f"{v:,}"
+    if isinstance(v, float):
+        return f"{v:,.3f}".rstrip("0").rstrip(".")
+    if isinstance(v, list) and any(isinstance(item, dict) for item in v):
+        return count(len(v), "entry", "entries")
+    if isinstance(v, dict):
+        parts = [str(k) if isinstance(item, dict) else f"{k} {figure(item)}" for k, item in v.items()]
+        return listing(parts, 12) or "none"
+    return "none" if v == [] else shorten(value("", v), 160)

@@ -394,3 +394,18 @@ def test_values_read_as_people_write_them():
     assert words.value("read", [1, 2]) == "[1,2]"
     assert words.listing(["a", "b", "c"]) == "a, b and c"
     assert words.listing([str(n) for n in range(9)], 3) == "0, 1 and 7 more"
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "said"),
+    [
+        ("ok_ppm", 930_388, ("ok", "93.04 %")),
+        ("calm_rate_milli", 46_008, ("calm rate", "46.0 a second")),
+        ("longest_gap_ns", [1_906_101_126, 4_013_378_701], ("longest gap", "1.9\u20134.0 s")),
+        ("keys_decided", 1600, ("keys decided", "1,600")),
+        ("byzantine", [], ("byzantine", "none")),
+        ("families", {"kill": {"bit": 3}}, ("families", "kill")),
+    ],
+)
+def test_what_checkers_looked_at_is_said_with_units(name, found, said):
+    assert words.measure(name, found) == said
