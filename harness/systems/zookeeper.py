@@ -41,16 +41,18 @@ from harness.systems.port import (
 
 PORT, PEER_PORT, ELECTION_PORT = 2181, 2888, 3888
 READS = ("ordered", "sync", "local")
-JARS = "/etc/zookeeper/conf:/usr/share/java/zookeeper.jar"
+JARS = "/etc/zookeeper/conf:/usr/share/java/slf4j-simple.jar:/usr/share/java/zookeeper.jar"
+"""with the second what a member logs goes to its standard error; without it, nowhere"""
 JAVA = "/usr/bin/java"
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+TICK_MS = 500
 SESSION_MS = 10_000
 FENCE = "/fence"
 REFUSALS: Mapping[int, int] = {Code.NO_NODE: KEY_DOES_NOT_EXIST, Code.BAD_VERSION: PRECONDITION_FAILED}
 
 CONF = """\
 tickTime={tick_ms}
-initLimit=10
+initLimit=5
 syncLimit=5
 dataDir={folder}
 clientPort={port}
@@ -60,6 +62,24 @@ admin.enableServer=false
 maxClientCnxns=0
 {servers}
 """
+"""``initLimit``: for so many ticks a member that takes itself for elected waits for others to follow, and serves
+nobody, even if they elected somebody else meanwhile
+"""
+
+
+def properties(tick_ms: int) -> list[str]:
+    """An election's time-outs in ticks, as all others are (by themselves 5 s for a peer that does not answer, up to
+    60 s from one notification to the next); what is logged, and how.
+    """
+    logger = "org.slf4j.simpleLogger"
+    values = {
+        "zookeeper.cnxTimeout": 2 * tick_ms,
+        "zookeeper.fastleader.maxNotificationInterval": 4 * tick_ms,
+        f"{logger}.showDateTime": "true",
+        f"{logger}.dateTimeFormat": "HH:mm:ss.SSS",
+        f"{logger}.log.org.apache.zookeeper.server.NIOServerCnxn": "error",
+    }
+    return [f"-D{name}={value}" for name, value in values.items()]
 
 
 def path(key: Any) -> str:
@@ -175,9 +195,10 @@ class ZooKeeper(Adapter):
         servers = "\n".join(f"server.{i}={at}:{PEER_PORT}:{ELECTION_PORT}" for i, (_, at) in members)
         folder = place.folder
         conf = folder / "zoo.cfg"
+        tick_ms = place.config.get("tick_ms", TICK_MS)
         conf.write_text(
             CONF.format(
-                tick_ms=place.config.get("tick_ms", 500),
+                tick_ms=tick_ms,
                 folder=folder,
                 port=PORT,
                 address=place.address,
@@ -187,7 +208,7 @@ class ZooKeeper(Adapter):
         (folder / "myid").write_text(str(next(i for i, (name, _) in members if name == place.name)))
         java = JAVA if place.contained else shutil.which("java") or JAVA
         small = ("-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
-        return [java, *small, "-cp", JARS, MAIN, str(conf)]
+        return [java, *small, *properties(tick_ms), "-cp", JARS, MAIN, str(conf)]
 
     def port(self) -> int:
         return PORT
