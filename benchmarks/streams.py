@@ -186,7 +186,7 @@ CASES: dict[str, Case] = {
     "rw-register": Case("rw-register", partial(txns, "rw-register"), old),
     "set-full": Case("set-full", sets, shorter, {"linearizable": True}),
     "convergence": Case("convergence", sets, shorter, {"max_convergence_s": 0.000001}),
-    "agreement": Case("agreement", Decisions, another),
+    "agreement": Case("agreement", Decisions, another, {"nodes": NODES}),
     "sessions": Case("sessions", sessions, early),
     "unique-ids": Case("unique-ids", ids, early),
     "unique-ids, scattered": Case("unique-ids", scattered_ids, early),

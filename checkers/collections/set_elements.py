@@ -1,7 +1,9 @@
 """The elements of one set, op by op: who added them, when they were known, which reads had them last and had not.
 
 Of a node's reads only the last is kept: from one read to the next few elements change, and these are noted. In a
-set from which elements are removed, all reads since the first removal are kept.
+set from which elements are removed, all reads since the first removal are kept. Of elements that were added once,
+long ago, and that every read since has had, only the names are kept (``settle``): when a read lacks one after all,
+or somebody adds or removes it again, it is an element again, that was known by the last moment that was forgotten.
 
 An element that is never removed is judged by its last reads (sets.py). One that is removed, by intervals:
 of a read r, let M be the last end of a removal that began before r ended. Something that shows the element
@@ -13,7 +15,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -24,7 +25,9 @@ from checkers.words import identity
 
 NEVER = 1 << 62
 PLAIN = frozenset({int, str})
-NOTHING: frozenset[Hashable] = frozenset()
+NOTHING: set[Hashable] = set()
+UNTOLD = -1
+"""the index of an op of which it was forgotten which it was"""
 
 
 class Read(msgspec.Struct, eq=False, gc=False):
@@ -34,7 +37,7 @@ class Read(msgspec.Struct, eq=False, gc=False):
     done: Op
     begin: int
     end: int
-    elements: AbstractSet[Hashable]
+    elements: set[Hashable]
 
     @property
     def node(self) -> str | None:
@@ -42,11 +45,6 @@ class Read(msgspec.Struct, eq=False, gc=False):
 
     def indexes(self) -> list[int]:
         return [self.invoke.index, self.done.index]
-
-    def forget(self) -> None:
-        """What it returned."""
-        self.done = msgspec.structs.replace(self.done, value=None)
-        self.elements = NOTHING
 
 
 class Known(msgspec.Struct, eq=False, gc=False):
@@ -123,6 +121,11 @@ class Elements:
         self.known: set[Hashable] = set()
         self.spoilt = False
         """something was read twice, or before it was added"""
+        self.settled: set[Hashable] = set()
+        self._bound: Known | None = None
+        """when all that are settled were known"""
+        self._having: Read | None = None
+        """a read that had some of them, in the place of those that had the others"""
         self._lanes: dict[str | None, Read] = {}
         self._kept: list[Read] | None = None
 
@@ -132,6 +135,8 @@ class Elements:
         """Of an invocation; its completion is filled in later."""
         value = operation.invoke.value
         name = identity(value)
+        if name in self.settled:
+            self._recall(name)
         element = self.elements.get(name)
         if element is None:
             self.elements[name] = Element(value, [operation])
@@ -153,6 +158,8 @@ class Elements:
         """Of an invocation, too."""
         if self._kept is None:
             self._kept = []
+            for name in list(self.settled):
+                self._recall(name)
         value = operation.invoke.value
         name = identity(value)
         element = self.elements.setdefault(name, Element(value))
@@ -171,6 +178,10 @@ class Elements:
         if len(there) != len(names):
             self.duplicated.append((read, repeated(names, read.done.value)))
             self.spoilt = True
+        if self.settled:
+            for name in self.settled - there:
+                self._recall(name)
+            there -= self.settled
         lane = self._lanes.get(read.node)
         before = lane.elements if lane is not None else NOTHING
         for name in there - before:
@@ -197,7 +208,8 @@ class Elements:
         if self._kept is not None:
             self._kept.append(read)
         elif past is not None and past is not self.final.get(str(read.node)):
-            past.forget()
+            past.elements = NOTHING
+        read.done = msgspec.structs.replace(read.done, value=None)
         return self._linearizable and any(
             known is not None and known.position < read.begin
             for name in self.known - there
@@ -217,6 +229,54 @@ class Elements:
             element.present = having
         if without is not None and (element.absent is None or element.absent.begin < without.begin):
             element.absent = without
+
+    # --- forgetting -----------------------------------------------------------------------------------------
+
+    def settle(self, horizon: int) -> int:
+        """Forget how elements came that were known before ``horizon``, and that no read lacked that began after it.
+        No operation that is open began before the horizon. How many elements are left.
+        """
+        gone = set()
+        if self._kept is None and not self.final:
+            for name, element in self.elements.items():
+                known = element.known
+                if (
+                    known is not None
+                    and known.position < horizon
+                    and self._stable(name, element, known.position)
+                ):
+                    gone.add(name)
+                    self._having = self._having or self.last_reads(name, element)[0]
+                    if self._bound is None or self._bound.position < known.position:
+                        self._bound = known
+        if gone:
+            self.settled |= gone
+            self.elements = {name: e for name, e in self.elements.items() if name not in gone}
+            self.known -= gone
+            for lane in self._lanes.values():
+                lane.elements = lane.elements - gone
+        return len(self.elements)
+
+    def _stable(self, name: Hashable, element: Element, position: int) -> bool:
+        """Whether it was added once and has been read, and by nobody missed who began to read after ``position``."""
+        if len(element.adds) != 1 or element.adds[0].type != "ok" or element.first_seen is None:
+            return False
+        present, absent = self.last_reads(name, element)
+        return present is not None and (absent is None or absent.begin <= position)
+
+    def _recall(self, name: Hashable) -> None:
+        """An element that was settled."""
+        assert self._bound is not None
+        by = msgspec.structs.replace(self._bound.by, index=UNTOLD, value=None)
+        position = self._bound.position
+        value = msgspec.json.decode(name) if isinstance(name, bytes) else name
+        self.settled.remove(name)
+        added = Operation(by, 0, by, position)
+        self.elements[name] = Element(value, [added], known=Known(position, by), present=self._having)
+        self.known.add(name)
+        for lane in self._lanes.values():
+            if lane.begin > position:
+                lane.elements.add(name)
 
     # --- judging --------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from checkers.collections.set_elements import Element, Elements, Known, Misread, Read
+from checkers.collections.set_elements import UNTOLD, Element, Elements, Known, Misread, Read
 from checkers.history import Op
 from checkers.result import Result
 from checkers.running import Findings, conclude
@@ -47,7 +47,10 @@ class Tally:
     def take(self, key: bytes, part: Elements) -> None:
         """Judge the elements of one set."""
         final = part.final_reads()
-        self.key(len(part.elements), part.reads, len(final))
+        settled = len(part.settled)
+        self.key(len(part.elements) + settled, part.reads, len(final))
+        self.counts["stable"] += settled
+        self.latencies += [0] * settled
         for name, element in part.elements.items():
             self._judge(key, part, name, element, final)
         for read, twice in part.duplicated:
@@ -197,6 +200,8 @@ def _known(element: Element) -> str:
     known: Known | None = element.known
     if known is None:
         return "was seen"
+    if known.by.index == UNTOLD:
+        return f"was there by {seconds(known.by.time)}"
     verb = "was acknowledged to" if known.by.f in ADDS else "was read by"
     return f"{verb} {who(known.by)} at {seconds(known.by.time)}"
 
@@ -206,7 +211,7 @@ def _missing(element: Element, read: Read) -> str:
     had = (
         f"; it was last read at {seconds(last.invoke.time)}" if last is not None else "; no read ever had it"
     )
-    if element.removes:
+    if element.removes or (element.known is not None and element.known.by.index == UNTOLD):
         had = ""
     return f"missing from the read that {who(read.invoke)} invoked at {seconds(read.invoke.time)}{had}"
 
@@ -222,4 +227,4 @@ def _late(key: bytes, element: Element, read: Read) -> str:
 def _witnesses(element: Element, reads: Sequence[Read]) -> list[int]:
     first = element.add.indexes() if element.add is not None else []
     known = [element.known.by.index] if element.known is not None else []
-    return [*first, *known, *(i for r in reads for i in r.indexes())]
+    return [i for i in (*first, *known, *(i for r in reads for i in r.indexes())) if i != UNTOLD]

@@ -36,11 +36,16 @@ from checkers.words import canonical, identity
 
 BIG = 3000
 """ops from which a history is judged in columns"""
+SETTLED = 5000
+"""elements of which is known how they came, at least"""
+REMEMBERED = 10_000
+"""ops after which it may be forgotten"""
 
 
 class OnlineSetFull(ColumnsFirst):
-    """Options as SetFull's. Memory: the elements, as any may be read again, and the last read of each node; where
-    elements are removed, all reads since.
+    """Options as SetFull's. Memory: the names of elements, as any may be read again, and what the last reads of each
+    node had beside those that all have; more of the last elements, and of those that are not read; where elements are
+    removed, all reads since.
 
     ``violated``: what nothing to come can undo: an unexpected or duplicated element; of a linearizable set also a
     read that lacks what was known when it began. The rest shows in the verdict.
@@ -56,6 +61,8 @@ class OnlineSetFull(ColumnsFirst):
         self._pending: dict[int | str, Operation] = {}
         self._final_at = NEVER
         self._violated = False
+        self._unsettled = 0
+        self._settle_at = SETTLED
 
     def disturbed(self, op: Op, position: int) -> None:
         if op.f == PHASE and isinstance(op.value, dict) and op.value.get("name") == FINAL:
@@ -73,6 +80,9 @@ class OnlineSetFull(ColumnsFirst):
             operation = self._pending[op.process] = Operation(op, position)
             put = self._set(op)
             put.add(operation) if op.f in ADDS else put.remove(operation)
+            self._unsettled += 1
+            if self._unsettled >= self._settle_at:
+                self._settle()
         elif op.f == "read":
             self._set(op)
 
@@ -90,6 +100,14 @@ class OnlineSetFull(ColumnsFirst):
             read = Read(invoke, op, begin, end, set(names))
             lacks = where.read(read, names, final=begin > self._final_at)
             self._violated = self._violated or lacks or where.spoilt
+
+    def _settle(self) -> None:
+        """Now and then, so that it costs little an op."""
+        if self._final_at == NEVER:
+            oldest = min(begin for _, begin in self._open.values())
+            horizon = min(oldest, self.position - REMEMBERED)
+            self._unsettled = sum(part.settle(horizon) for _, part in self._sets.values())
+        self._settle_at = 2 * self._unsettled + len(self._sets) + SETTLED
 
     def violated(self) -> bool:
         return self._violated
