@@ -28,32 +28,14 @@ def spacing(mean_ns: int, stream: Draws) -> int:
     return (mean_ns * (((_BITS - power) << _BITS) - fraction) * 2) // (3 * _ONE)
 
 
-class Stagger(msgspec.Struct, frozen=True):
-    """Operations ``mean_ns`` apart on average, over all threads together. Lateness is not made up for."""
-
-    mean_ns: int
-    gen: Gen
-    next_ns: int = UNSET
-
-    def op(self, ctx: Context) -> Emission:
-        answer = self.gen.op(ctx)
-        if answer is None:
-            return None
-        op, after = answer
-        if isinstance(op, Pending):
-            return PENDING, Stagger(self.mean_ns, after, self.next_ns)
-        op.time = max(op.time, self.next_ns)
-        return op, Stagger(self.mean_ns, after, op.time + spacing(self.mean_ns, ctx.stream))
-
-    def update(self, ctx: Context, op: Op) -> Gen:
-        return Stagger(self.mean_ns, self.gen.update(ctx, op), self.next_ns)
-
-
-class Delay(msgspec.Struct, frozen=True):
-    """Operations at least ``gap_ns`` apart, over all threads together."""
+class Spaced(msgspec.Struct, frozen=True):
+    """Operations ``gap_ns`` apart, over all threads together: each time, or, ``drawn``, on average. Lateness is not
+    made up for.
+    """
 
     gap_ns: int
     gen: Gen
+    drawn: bool
     next_ns: int = UNSET
 
     def op(self, ctx: Context) -> Emission:
@@ -62,12 +44,16 @@ class Delay(msgspec.Struct, frozen=True):
             return None
         op, after = answer
         if isinstance(op, Pending):
-            return PENDING, Delay(self.gap_ns, after, self.next_ns)
+            return PENDING, self._go_on(after, self.next_ns)
         op.time = max(op.time, self.next_ns)
-        return op, Delay(self.gap_ns, after, op.time + self.gap_ns)
+        gap_ns = spacing(self.gap_ns, ctx.stream) if self.drawn else self.gap_ns
+        return op, self._go_on(after, op.time + gap_ns)
 
     def update(self, ctx: Context, op: Op) -> Gen:
-        return Delay(self.gap_ns, self.gen.update(ctx, op), self.next_ns)
+        return self._go_on(self.gen.update(ctx, op), self.next_ns)
+
+    def _go_on(self, gen: Gen, next_ns: int) -> Spaced:
+        return Spaced(self.gap_ns, gen, self.drawn, next_ns)
 
 
 class Sleep(msgspec.Struct, frozen=True):
@@ -116,12 +102,12 @@ class TimeLimit(msgspec.Struct, frozen=True):
 
 def stagger(mean_ns: int, gen: Gen) -> Gen:
     """A rate: operations ``mean_ns`` apart on average, with about exponential gaps."""
-    return Stagger(mean_ns, gen)
+    return Spaced(mean_ns, gen, drawn=True)
 
 
 def delay(gap_ns: int, gen: Gen) -> Gen:
     """Operations ``gap_ns`` apart."""
-    return Delay(gap_ns, gen)
+    return Spaced(gap_ns, gen, drawn=False)
 
 
 def sleep(length_ns: int) -> Gen:
