@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from checkers import registry
+from checkers import formats, registry
+from checkers.columns import History
 from checkers.history import Op
 from checkers.record import Record
 from checkers.replicas.agreement import Agreement
@@ -156,11 +158,11 @@ CASES = {
 }
 
 
-def judged(case: Case, ops: list[Op]) -> Result:
+def judged(case: Case, ops: Sequence[Op]) -> Result:
     return registry.create(case.checker).check(Record(ops, options=case.options))
 
 
-def same(case: Case, ops: list[Op], found: Result) -> None:
+def same(case: Case, ops: Sequence[Op], found: Result) -> None:
     """As the first one says, by verdict and types of anomalies."""
     other = judged(case, ops)
     assert other.verdict == found.verdict, (found, other)
@@ -269,3 +271,17 @@ def test_agreement_knows_no_names_no_times_and_no_order_between_nodes(told: Any,
             other[at - 1 : at + 1] = other[at], other[at - 1]
     assert bool(decided(other)) == bool(found)
     assert not found or decided([*told, ("n9", 1, "z")])
+
+
+# --- other formats --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["edn", "elle-json", "columns", "jsonl"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_history_written_and_read_again_is_judged_as_before(name: str, form: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    for number in range(6):
+        ops = case.draw(number)
+        with (tmp_path / "h").open("wb") as file:
+            formats.write(History.from_ops(ops), file, form)
+        same(case, formats.read(tmp_path / "h"), judged(case, ops))
