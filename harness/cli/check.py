@@ -179,7 +179,8 @@ def options_of(history: Path, given: Sequence[str]) -> dict[str, Any]:
 def named(model: str | None, workload: str | None) -> tuple[str | None, str | None]:
     """The model and the workload by the names they have here; UsageError if one has no such name.
 
-    A model that is none, but a checker or a workload, as elle-cli and Knossos call some of them, is that.
+    A model that is none, but a checker or a workload, as elle-cli and Knossos call some of them, is that; and so is
+    a workload that is none, but a model.
     """
     from checkers.models import MODELS, own  # noqa: PLC0415
     from checkers.txn.models import ALIASES, FORBIDDEN  # noqa: PLC0415
@@ -187,15 +188,19 @@ def named(model: str | None, workload: str | None) -> tuple[str | None, str | No
     for flag, name in (("--model", model), ("--workload", workload)):
         if name in telling.INSTEAD:
             raise UsageError(f"check: {flag}: there is no {name!r} here; {telling.INSTEAD[name]}")
-    if workload is not None:
-        return model, telling.OTHERS.get(workload, workload)
-    if model is None or own.is_in_file(model) or model in MODELS or model in FORBIDDEN or model in ALIASES:
+    name = workload if model is None else model
+    if name is None or own.is_in_file(name):
         return model, workload
     from workloads import registry as workloads  # noqa: PLC0415
 
-    name = telling.OTHERS.get(model, model)
+    is_model = name in MODELS or name in FORBIDDEN or name in ALIASES
+    if model is not None and is_model:
+        return model, None
+    name = telling.OTHERS.get(name, name)
     if name in workloads.names() or (name in registry.names() and name not in MEASURES):
         return None, name
+    if is_model:
+        return name, None
     return model, workload
 
 

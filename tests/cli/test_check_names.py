@@ -80,6 +80,10 @@ def comments() -> History:
         (balances, "bank", 1, "bank"),
         (amounts, "pn-counter", 1, "pn-counter"),
         (comments, "comments", 1, "causal-reverse"),
+        (together, "multi-register", 1, "linearizability"),
+        (jobs, "fifo-queue", 1, "linearizability"),
+        (lists, "PL-SS", 1, "list-append"),
+        (registers, "snapshot-isolation", 0, "rw-register"),
     ],
 )
 def test_models_by_the_names_of_others(made, name, code, checker, call: Call) -> None:
@@ -104,6 +108,13 @@ def test_a_history_tells_what_it_is_of(made, checker, call: Call) -> None:
     called = call("check", written(made()))
     assert called.code == (0 if made is registers else 1), called
     assert f"checked by {checker};" in called.out
+
+
+def test_what_a_name_asks_for_may_hang_on_the_flag(call: Call) -> None:
+    """Of names that are a model's and a checker's, or a workload's."""
+    path = written(amounts())
+    assert "checked by counter;" in call("check", path, "--workload", "counter").out
+    assert "checked by linearizability;" in call("check", path, "--model", "counter").out
 
 
 def test_a_name_without_a_checker_says_what_to_ask_for(call: Call) -> None:
