@@ -98,6 +98,7 @@ class _Others:
         self._turned()
         self._intermediate()
         self._lost()
+        self._cursor()
 
     def _key(self, m: int) -> Any:
         return self.micro.key_of(m)
@@ -366,3 +367,31 @@ class _Others:
             self.out.tell(
                 "lost-update", [self._txn(m) for m in reads[low : min(high, low + 4)]], sentence, key
             )
+
+    def _cursor(self) -> None:
+        """Appends on top of what their transaction had not read, though it had read the list. Elsewhere that is told
+        as the cycle that it is.
+        """
+        found, micro = self.found, self.micro
+        if "G-single" in self.out.forbidden:
+            return
+        some = np.flatnonzero((found.updates >= 0) & (found.previous < 0))
+        some = some[(found.closed[micro.key[some]] == 0) | (found.position[some] >= 0)]
+        read = found.updates[some]
+        some = some[(found.strange[read] == 0) & (found.ambiguous[micro.key[some]] < 0)]
+        read, key = found.updates[some], micro.key[some]
+        missed = found.after[found.offsets[key] + key + found.base[read]]
+        between = (found.position[missed] < found.position[some]) | (found.position[some] < 0)
+        # two that read the same lost an update
+        other = found.updates[missed]
+        told = (other >= 0) & (found.base[other] == found.base[read]) & (found.strange[other] == 0)
+        bad = (missed >= 0) & (micro.txn[missed] != micro.txn[some]) & between & ~told
+        for m, over in self.out.add(
+            "G-cursor", list(zip(some[bad].tolist(), missed[bad].tolist(), strict=True))
+        ):
+            name, seen = self._key(m), int(found.updates[m])
+            sentence = (
+                f"T1 read key {text(name)} as {shown(self._list(seen)[: int(found.base[seen])])} and then appended "
+                f"{text(micro.value_of(m))} on top of {text(micro.value_of(over))}, which T2 had appended since."
+            )
+            self.out.tell("G-cursor", [self._txn(m), self._txn(over)], sentence, name)

@@ -9,6 +9,7 @@
 | G-nonadjacent | with several rw, no two of them adjacent |
 | G2-item | with several rw: write skew |
 | lost-update | several read one version and each wrote over it |
+| G-cursor | a transaction read a version and wrote over a later one of the same key; where G-single is allowed |
 | dirty-update | a committed append on top of an aborted one |
 | internal | a transaction contradicts its own reads and writes |
 | future-read | a transaction reads what it writes only later |
@@ -24,7 +25,7 @@ Sources: Adya 1999 (PL-1 to PL-3, PL-2L, PL-2+, PL-CS, PL-MSR, PL-FCV, PL-SI, PL
 2013; Cerone, Bernardi and Gotsman, CONCUR 2015 (read atomic to snapshot isolation by axioms); Cerone, Gotsman and
 Yang, DISC 2015 (parallel snapshot isolation has no cycle with fewer than two rw); Daudjee and Salem 2004 and 2006
 (strong session models). Which anomaly implies which, and which model is above which, is as in Elle; what only one of
-the two could tell apart (predicates, cursors) is left out.
+the two could tell apart (predicates) is left out.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ ALIASES = {
 _PROSCRIBED: dict[str, tuple[str, ...]] = {
     "read-uncommitted": ("G0", "duplicate-elements", "garbage-read", "cyclic-versions"),
     "read-committed": ("G1a", "G1b", "G1c"),
-    "cursor-stability": ("lost-update",),
+    "cursor-stability": ("lost-update", "G-cursor"),
     "consistent-view": ("G-single",),
     "read-atomic": ("internal",),
     "update-atomic": ("lost-update",),
@@ -131,6 +132,7 @@ IMPLIES: dict[str, tuple[str, ...]] = {
     "incompatible-order": ("G1a",),
     "dirty-update": ("G1a",),
     "lost-update": ("G2-item",),
+    "G-cursor": ("G-single",),
 }
 """anomaly -> those that it is a special case of: who forbids them forbids it"""
 
@@ -155,7 +157,7 @@ FORBIDDEN: Mapping[str, frozenset[str]] = _forbidden()
 
 ANOMALIES = (
     *("duplicate-elements", "garbage-read", "incompatible-order", "internal", "future-read"),
-    *("G1a", "G1b", "dirty-update", "lost-update"),
+    *("G1a", "G1b", "dirty-update", "lost-update", "G-cursor"),
     "cyclic-versions",
     *(cycle + variant for variant in VARIANTS for cycle in CYCLES),
 )

@@ -6,7 +6,8 @@ cycles are noticed is a matter of the model: where it forbids every cycle of the
 those with two rw in a row, what is noticed is what is forbidden. Else, and where a value was written twice, the batch
 may find nothing wrong. From then on it looks again each time the run has grown by half.
 
-What only weighing shows (checkers/txn/weighing.py) is in the verdict, and makes nothing be noticed before.
+Lists under cursor stability are looked at so from the first op on. What only weighing shows
+(checkers/txn/weighing.py) is in the verdict, and makes nothing be noticed before.
 
 A value that is read before anybody asked to write it is wrong, though without real time a later write might explain
 it.
@@ -46,7 +47,8 @@ class Following(Columns):
         self.options = dict(options or {})
         self.forbidden = FORBIDDEN[known(str(self.options.get("model") or DEFAULT))]
         self._ops: list[Op] = []
-        self._look_at = 0
+        cursors = "G-cursor" in self.forbidden.intersection(self.batch.anomalies)
+        self._look_at = int(cursors and "G-single" not in self.forbidden)
         """ops at which the batch looks again; 0: when the kernel notices something"""
         self._result: tuple[int, Result] | None = None
         self._violated = False

@@ -31,7 +31,7 @@ from checkers.txn.tell import Teller, text
 from checkers.txn.verdict import Gathered, conclude
 from checkers.txn.weighing import Read, weigh
 
-_OF_LISTS = ("duplicate-elements", "incompatible-order", "dirty-update")
+_OF_LISTS = ("duplicate-elements", "incompatible-order", "dirty-update", "G-cursor")
 
 
 class RwRegister:

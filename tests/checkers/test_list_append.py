@@ -449,3 +449,19 @@ def test_what_the_model_allows_rules_out_others_too() -> None:
     assert set(result.coverage["not"]) == {"read-atomic", "repeatable-read"}
     alone = history(*skew, "2 T az1 rz[1]").judge(ListAppend(), model="repeatable-read")
     assert alone.coverage["not"] == ["repeatable-read"]
+
+
+def test_a_cursor_that_missed_an_append_is_told_as_a_cycle_where_the_model_forbids_that() -> None:
+    h = concurrent("rx[] ax2", "ax1", "rx[1 2]")
+    assert types(judge(h, "cursor-stability")) == ["G-cursor"]
+    assert types(judge(h, "consistent-view")) == ["G-single"]
+    assert judge(h, "read-committed").verdict == "valid"
+    lost = concurrent("rx[] ax2", "rx[] ax1", "rx[1 2]")
+    assert types(judge(lost, "cursor-stability")) == ["lost-update"]
+
+
+def test_appends_of_a_transaction_keep_their_order() -> None:
+    (anomaly,) = judge(concurrent("ax1 ax2", "ax3", "rx[2 1 3]"), "read-committed").anomalies
+    assert anomaly.type == "incompatible-order"
+    assert "T1 appended 1 and then 2 to key x, which T2 read as [2 1 3]." in anomaly.explanation
+    assert judge(concurrent("ax1 ax2", "ax3", "rx[1 2 3]"), "read-committed").verdict == "valid"

@@ -149,6 +149,29 @@ class Lists:
         ]
         if len(set(groups)) < len(groups):
             self.found.add("lost-update")
+        self._cursor()
+
+    def _cursor(self) -> None:
+        """A read, and an append of its transaction that is not directly on top of what it read."""
+        for n, key, value, base, updated in self.reads:
+            own = [v for f, k, v in self.txns[n].micro if f == "append" and k == key]
+            order = self.longest.get(key, [])
+            if not updated or not self._good(key, value) or (own[0] not in order and key in self.broken):
+                continue
+            end = order.index(own[0]) if own[0] in order else len(order)
+            between = [
+                (self.writer[key, e], e)
+                for at, e in enumerate(order[:end])
+                if at >= len(base) and e not in order[:at] and (key, e) in self.writer
+            ]
+            between = [(w, e) for w, e in between if self._happened(w)]
+            if not between or between[0][0] == n:
+                continue
+            if not any(
+                (m, k, b, u, self._good(k, v)) == (between[0][0], key, base, True, True)
+                for m, k, v, b, u in self.reads
+            ):
+                self.found.add("G-cursor")
 
     def _turned(self) -> None:
         """Two appends of a transaction, one after the other to a key, are there the other way round."""
