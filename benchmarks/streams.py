@@ -187,6 +187,7 @@ CASES: dict[str, Case] = {
     "set-full": Case("set-full", sets, shorter, {"linearizable": True}),
     "convergence": Case("convergence", sets, shorter, {"max_convergence_s": 0.000001}),
     "agreement": Case("agreement", Decisions, another, {"nodes": NODES}),
+    "causal": Case("causal", sessions, early),
     "sessions": Case("sessions", sessions, early),
     "unique-ids": Case("unique-ids", ids, early),
     "unique-ids, scattered": Case("unique-ids", scattered_ids, early),

@@ -62,6 +62,7 @@ ONLINE: dict[str, str] = {
     "adya-g2": "checkers.consistency.adya_g2:AdyaG2",
     "agreement": "checkers.replicas.agreement:Agreement",
     "bank": "checkers.consistency.bank:Bank",
+    "causal": "checkers.consistency.causal_online:OnlineCausal",
     "causal-register": "checkers.consistency.causal_register:CausalRegister",
     "causal-reverse": "checkers.consistency.causal_reverse:CausalReverse",
     "convergence": "checkers.replicas.convergence:Convergence",

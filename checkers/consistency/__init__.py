@@ -3,7 +3,7 @@
 | module | what |
 |---|---|
 | sessions | read your writes, monotonic reads and writes, writes follow reads |
-| causal, causal_order | causal consistency, by its bad patterns |
+| causal, causal_order, causal_online | causal consistency, by its bad patterns |
 | causal_register, causal_reverse, monotonic | Jepsen's tests of these names |
 | long_fork | two readers see two writes in opposite orders |
 | bank, adya_g2 | a total and a predicate that transactions must keep |

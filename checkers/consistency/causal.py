@@ -19,7 +19,7 @@ of k processes, time and memory.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from checkers.consistency.causal_order import INITIAL, CausalOrder
@@ -33,6 +33,14 @@ CELLS_MAX = 100_000_000
 LEVELS = ("cc", "ccv")
 
 
+def level_of(options: Mapping[str, Any]) -> str:
+    """Raises ValueError for one that does not exist."""
+    level = options.get("level", "ccv")
+    if level not in LEVELS:
+        raise ValueError(f"causal: level is {level!r}, expected {' or '.join(LEVELS)}")
+    return str(level)
+
+
 class Causal:
     """Options: ``level``: ``ccv`` (default: causal convergence) or ``cc`` (causal consistency)."""
 
@@ -40,9 +48,7 @@ class Causal:
     anomalies = ("ThinAirRead", "CyclicCO", "WriteCOInitRead", "WriteCORead", "CyclicCF")
 
     def check(self, record: Record) -> Result:
-        level = record.options.get("level", "ccv")
-        if level not in LEVELS:
-            raise ValueError(f"causal: level is {level!r}, expected {' or '.join(LEVELS)}")
+        level = level_of(record.options)
         order = CausalOrder(record.history)
         found = Findings()
         coverage: dict[str, Any] = {

@@ -15,19 +15,14 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from checkers.columns import History
-from checkers.history import Op
+from checkers.following import Following
 from checkers.kernels.appending import Appending
 from checkers.kernels.dependencies import Dependencies
 from checkers.kernels.writing import Writing
-from checkers.online import Columns
 from checkers.operations import misfit
-from checkers.record import Record
-from checkers.result import Result, Verdict
-from checkers.rows import rows
 from checkers.txn.evidence import LINEARIZABLE, SEQUENTIAL, WFR
 from checkers.txn.kinds import LEVELS
 from checkers.txn.list_append import ListAppend
@@ -36,7 +31,7 @@ from checkers.txn.rw_register import RwRegister
 from checkers.words import canonical, identity
 
 
-class Following(Columns):
+class Transactions(Following):
     """What the two have in common. ``kernel``: of the dependencies that count."""
 
     batch: type[ListAppend | RwRegister]
@@ -44,15 +39,12 @@ class Following(Columns):
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         """Raises ValueError for a model or an option that does not exist."""
-        self.options = dict(options or {})
+        super().__init__(options)
         self.forbidden = FORBIDDEN[known(str(self.options.get("model") or DEFAULT))]
-        self._ops: list[Op] = []
         cursors = "G-cursor" in self.forbidden.intersection(self.batch.anomalies)
         self._look_at = int(cursors and "G-single" not in self.forbidden)
-        """ops at which the batch looks again; 0: when the kernel notices something"""
-        self._result: tuple[int, Result] | None = None
-        self._violated = False
         self._kernel = self._made(*self._counted())
+        self.notices = self._kernel.observe
 
     def _made(self, *counted: Any) -> Dependencies:
         raise NotImplementedError
@@ -69,50 +61,8 @@ class Following(Columns):
         wr = "G1c" + suffix in forbidden
         return self.verb, wr, rw, apart, process, realtime, lost, internal, canonical, misfit
 
-    def observe(self, op: Op) -> None:
-        """Raises MalformedHistoryError when the op does not fit or is no transaction."""
-        if self.left is not None:
-            self.take_up()
-        self._ops.append(op)
-        if self._violated:
-            return
-        if self._look_at:
-            if len(self._ops) >= self._look_at:
-                self._look()
-        elif self._kernel.observe(op):
-            self._look()
 
-    def judged(self, history: History) -> Result:
-        return self.batch().check(Record(history, options=self.options))
-
-    def _look(self) -> None:
-        self._violated = self.result().verdict == "invalid"
-        self._look_at = len(self._ops) * 3 // 2 + 1
-
-    def observe_all(self, ops: Sequence[Op]) -> None:
-        if not self._ops and self.leave(ops):
-            return
-        observe = self.observe
-        for op in rows(ops):
-            observe(op)
-
-    def violated(self) -> bool:
-        return self._violated
-
-    def verdict(self) -> Verdict:
-        return self.result().verdict
-
-    def result(self) -> Result:
-        """Of the batch."""
-        if self.left is not None:
-            return self.left.result
-        if self._result is None or self._result[0] != len(self._ops):
-            result = self.batch().check(Record(self._ops, options=self.options))
-            self._result = len(self._ops), result
-        return self._result[1]
-
-
-class OnlineListAppend(Following):
+class OnlineListAppend(Transactions):
     """Options as ListAppend's. Memory: the run's ops, as a cycle may close through any of them."""
 
     name = ListAppend.name
@@ -123,7 +73,7 @@ class OnlineListAppend(Following):
         return Appending(*counted)
 
 
-class OnlineRwRegister(Following):
+class OnlineRwRegister(Transactions):
     """Options as RwRegister's; where they assume an order of versions, the batch looks now and then. Memory: as of
     OnlineListAppend.
     """
