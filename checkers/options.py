@@ -64,7 +64,7 @@ def check(options: Mapping[str, Any], checkers: Iterable[str]) -> None:
     for name, value in options.items():
         wanted = OPTIONS.get(name)
         if wanted is None and ours:
-            near = get_close_matches(name, OPTIONS, 1, 0.6)
+            near = get_close_matches(str(name), OPTIONS, 1, 0.6)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(OPTIONS))}"
             raise ValueError(f"{name}: no checker has this option; {hint}")
         if wanted is not None and not wanted.fits(value):

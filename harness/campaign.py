@@ -29,6 +29,7 @@ from harness.decode import decode, load_yaml
 from harness.errors import UsageError, nearest
 from harness.gate import LIMITS, Gate
 from harness.spec import EnvName, RunSpec, known
+from nemeses import registry as nemeses
 
 Expect = Literal["valid", "invalid"]
 Keep = Literal["failing", "all"]
@@ -122,7 +123,13 @@ def load(path: Path) -> Campaign:
         raise UsageError(f"{path}: a campaign is a mapping with name, matrix, seeds and gate")
     if "name" not in data:
         raise UsageError(f"{path}: name is missing: what is the campaign called?")
-    return decode(data, Campaign, str(path), _known)
+    content = decode(data, Campaign, str(path), _known)
+    for family in content.gate.min_bite if isinstance(content.gate.min_bite, dict) else ():
+        if family not in nemeses.names():
+            raise UsageError(
+                f"{path}: gate.min_bite: unknown nemesis {family!r}{nearest(family, nemeses.names())}"
+            )
+    return content
 
 
 def _fields(given: dict[str, Any], place: str, source: str) -> None:

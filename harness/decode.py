@@ -24,6 +24,9 @@ FILE_BYTES_MAX = 16 << 20
 # YAML's and JSON's names for what msgspec calls object and array
 WORDS = {
     "`str` matching regex '^[1-9][0-9]*n?$'": "a number of clients, or 2n for two of each node",
+    "`str` matching regex '^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$'": "a name of letters, digits, dots, dashes and _",
+    "`object | null`": "a mapping",
+    "`array | null`": "a list",
     "`object`": "a mapping",
     "`array`": "a list",
     "`str`": "a text",
@@ -40,6 +43,7 @@ WORDS = {
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at (?P<at>.*))?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<field>.*)`", re.DOTALL)
 _ENUM = re.compile(r"Invalid enum value (?P<value>.*)", re.DOTALL)
 
 
@@ -127,6 +131,8 @@ def in_words(message: str, fields: Callable[[str], Iterable[str]]) -> str:
         return f"{prefix}a key is not a text (quote it)"
     if unknown := _UNKNOWN.fullmatch(what):
         return f"{prefix}unknown key {unknown['field']!r}{nearest(unknown['field'], fields(place))}"
+    if missing := _MISSING.fullmatch(what):
+        return f"{prefix}{missing['field']} is missing"
     if enum := _ENUM.fullmatch(what):
         value = enum["value"].strip("'")
         return f"{prefix}unknown value {value!r}{nearest(value, fields(place))}"

@@ -13,7 +13,7 @@ import typer
 import yaml
 
 from harness.cli.common import DEFAULT_STORE, StoreOption, console, open_store, say, say_results
-from harness.decode import decode
+from harness.decode import decode, in_words
 from harness.errors import VERDICT_CODES, UsageError, nearest, one_line, refused_file
 from harness.spec import SECOND, EnvName, RunSpec, known
 from harness.store import slug
@@ -144,7 +144,8 @@ def load_schedule(path: Path, spec: RunSpec) -> Schedule:
             f"test: --schedule: {refused_file(path, e, 'a schedule, as schedule.yaml of a run')}"
         ) from e
     except ValueError as e:
-        raise UsageError(f"test: --schedule: {one_line(str(e))}") from e
+        what = in_words(str(e).removeprefix(f"{path}: "), lambda _: ("1",))  # the only choice is the format's
+        raise UsageError(one_line(f"test: --schedule: {path}: {what}")) from e
     if spec.nemesis:
         raise UsageError("test: --schedule has the faults; expected no --nemesis beside it")
     return schedule

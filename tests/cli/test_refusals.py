@@ -92,7 +92,7 @@ FILES = [
     ("- a\n- b\n", ["mapping"]),
     ("matrix: {}\n", ["name is missing"]),
     ("name: [c]\n", ["name", "a text"]),
-    ("name: ../c\n", ["name"]),
+    ("name: ../c\n", ["name", "a name of letters"]),
     ("name: c\nmatrx: {}\n", ["'matrx'", "'matrix'"]),
     ("name: c\nmatrix: [raft]\n", ["matrix", "a mapping", "a list"]),
     ("name: c\nmatrix: {system: raft}\n", ["matrix.system", "a list"]),
@@ -125,6 +125,8 @@ FILES = [
     ("name: c\ngate: {invlid: 0}\n", ["gate", "'invlid'", "'invalid'"]),
     ("name: c\ngate: {min_ok_fraction: 2}\n", ["gate.min_ok_fraction"]),
     ("name: c\ngate: {min_bite: {partition: high}}\n", ["gate.min_bite"]),
+    ("name: c\ngate: {min_bite: {partitoin: 0.5}}\n", ["gate.min_bite", "'partitoin'", "'partition'"]),
+    ("name: c\nruns: 3\n", ["runs: expected a list, got an integer"]),
     ("name: c\nexpect: vlid\n", ["expect", "'vlid'", "'valid'"]),
     ("name: c\nkeep: some\n", ["keep", "'some'"]),
     ("name: c\nruns: [{name: a}, {name: a}]\n", ["two groups", "'a'"]),
@@ -160,6 +162,26 @@ def test_deep_nesting(call: Call) -> None:
 def test_store_is_a_file(call: Call) -> None:
     Path("store").write_text("")
     refused(call("test", "--time-limit", "1"), "--store", "expected a folder")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("faults: 3", ["faults: expected a list, got an integer"]),
+        ("faults: [3]", ["faults[0]: expected a mapping, got an integer"]),
+        ("faults: [{}]", ["faults[0]: start_ms is missing"]),
+        ("format: 9\nfaults: []", ["format: unknown value '9'", "1"]),
+        ("faults: [", ["not YAML"]),
+        (
+            "faults: [{family: kil, shape: one, start_ms: 1, stop_ms: 2, target: all}]",
+            ["faults[0].family", "'kil'", "'kill'"],
+        ),
+    ],
+)
+def test_schedules(call: Call, text: str, words: list[str]) -> None:
+    Path("s.yaml").write_text(text)
+    refused(call("test", "--schedule", "s.yaml"), "--schedule", "s.yaml", *words)
+    assert not Path("store").exists()
 
 
 HISTORY = (
