@@ -16,6 +16,7 @@ import pytest
 from checkers.history import Op
 from checkers.record import Record
 from checkers.txn.list_append import ListAppend
+from checkers.txn.models import FORBIDDEN, ruled_out
 from checkers.txn.rw_register import RwRegister
 from tests.checkers import test_list_append as lists
 from tests.checkers import test_rw_register as registers
@@ -300,6 +301,24 @@ def test_what_is_published_of_a_history_is_found(checker: Any, notation: Any, ro
     assert result.verdict == ("invalid" if found else "valid")
     if found and row.ruled_out:
         assert result.coverage["not"] == row.ruled_out.split()
+
+
+UNCOMMITTED = "read-uncommitted strong-read-uncommitted strong-session-read-uncommitted"
+COMMITTED = "read-committed strong-read-committed strong-session-read-committed"
+VIEWS = "consistent-view forward-consistent-view monotonic-atomic-view monotonic-snapshot-read monotonic-view"
+POSSIBLE = {
+    "cyclic-versions": "",
+    "G1a": UNCOMMITTED,
+    "dirty-update": UNCOMMITTED,
+    "internal": f"{UNCOMMITTED} {COMMITTED} {VIEWS} cursor-stability repeatable-read update-serializable",
+}
+"""the models that a history with an anomaly may still have"""
+
+
+@pytest.mark.parametrize("anomaly", POSSIBLE)
+def test_an_anomaly_rules_out_the_published_models(anomaly: str) -> None:
+    weakest, above = ruled_out([anomaly])
+    assert {*FORBIDDEN} - {*weakest, *above} == {*POSSIBLE[anomaly].split()}
 
 
 @pytest.mark.parametrize("model", ["snapshot-isolation", "strict-serializable"])
