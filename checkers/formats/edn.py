@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from checkers.columns import NIL, History
+from checkers.formats._begun import begun
 from checkers.formats._edn_text import NOTHING, EdnError, first
 from checkers.formats._errors import CannotWriteError
 from checkers.formats._forms import NotAnOpError, op_of, read_forms
@@ -25,7 +26,7 @@ from checkers.kernels.edn_ops import EdnParser
 
 def read(path: Path) -> History:
     """The history of a file of EDN. Raises MalformedHistoryError and OSError."""
-    return keyed(read_forms(path, EdnParser(), take))
+    return keyed(begun(read_forms(path, EdnParser(), take)))
 
 
 def take(source: Input, begin: int, end: int, rows: Rows) -> None:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import msgspec
 
 from checkers.columns import History
+from checkers.formats._begun import begun
 from checkers.formats._errors import check_finite
 from checkers.formats._forms import NotAnOpError, op_of, read_forms
 from checkers.formats._input import Input
@@ -30,7 +31,7 @@ _LIST = re.compile(rb'\s*\[\s*(\{\s*("|\})|\]|$)')
 
 def read(path: Path) -> History:
     """The history of a file. Raises MalformedHistoryError and OSError."""
-    return keyed(read_forms(path, JsonParser(), _take))
+    return keyed(begun(read_forms(path, JsonParser(), _take)))
 
 
 def _take(source: Input, begin: int, end: int, rows: Rows) -> None:
