@@ -1,10 +1,11 @@
 cimport cython
 
-cdef int INVOKE, INFO, NIL, NEMESIS
+cdef int INVOKE, INFO, NIL, NEMESIS, SHIFT
+cdef long long MASK
 
 @cython.locals(
     count=cython.Py_ssize_t, at=cython.Py_ssize_t, who=cython.longlong, what=cython.int, number=cython.longlong,
-    first=cython.longlong
+    held=cython.longlong, first=cython.longlong
 )
 cpdef Py_ssize_t pair(
     const long long[:] process, long long high, const unsigned char[:] kind, const int[:] f,

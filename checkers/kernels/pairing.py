@@ -14,6 +14,10 @@ STILL_OPEN = 1
 NOTHING_OPEN = 2
 OTHER_FUNCTION = 3
 
+SHIFT = 32
+"""functions are numbered below 2 ** this"""
+MASK = 0xFFFF_FFFF
+
 
 def pair(
     process: Sequence[int],
@@ -50,25 +54,29 @@ def pair(
                 continue
             who = high - who
         what = kind[at]
-        number = current[who]
+        held = current[who]
         if what == INVOKE:
-            if number >= 0:
+            if held >= 0:
                 problem[0] = STILL_OPEN
                 problem[1] = at
                 return count
-            current[who] = count
+            current[who] = (count << SHIFT) | f[
+                at
+            ]  # at hand together: with many processes they are far apart
             begin[count] = at
             end[count] = -1
             outcome[count] = INFO
             count += 1
-        elif number >= 0:
-            first = begin[number]
-            if f[first] != f[at]:
+        elif held >= 0:
+            number = held >> SHIFT
+            if held & MASK != f[at]:
                 problem[0] = OTHER_FUNCTION
                 problem[1] = at
                 return count
-            if key_kind[at] != NIL and (key_kind[at] != key_kind[first] or key_word[at] != key_word[first]):
-                problem[2] += 1
+            if key_kind[at] != NIL:
+                first = begin[number]
+                if key_kind[at] != key_kind[first] or key_word[at] != key_word[first]:
+                    problem[2] += 1
             end[number] = at
             outcome[number] = what
             current[who] = -1

@@ -1,7 +1,7 @@
 cimport cython
 
 cdef long long CRASHED
-cdef int VALID, INVALID, DECLINED
+cdef int VALID, INVALID, DECLINED, SEVERAL
 
 @cython.locals(
     keys=cython.Py_ssize_t, m=cython.Py_ssize_t, invalid=cython.Py_ssize_t, key=cython.Py_ssize_t,
@@ -17,7 +17,7 @@ cpdef Py_ssize_t decide(
 
 @cython.locals(
     i=cython.Py_ssize_t, value=cython.longlong, at=cython.longlong, writer=cython.longlong, found=cython.longlong,
-    what=cython.int
+    what=cython.int, climbs=cython.bint
 )
 cdef int gather(
     Py_ssize_t first, Py_ssize_t last, long long beginning, const long long[::1] begin, const long long[::1] end,
@@ -50,7 +50,7 @@ cdef void draw(
 
 @cython.locals(
     found=cython.Py_ssize_t, at=cython.Py_ssize_t, what=cython.longlong, zone=cython.longlong, key=cython.longlong,
-    held=cython.longlong
+    held=cython.longlong, several=cython.bint
 )
 cdef Py_ssize_t scan(
     const long long[::1] owner, const long long[::1] low, const long long[::1] high, const long long[::1] mark,

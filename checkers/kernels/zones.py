@@ -47,6 +47,9 @@ CIRCLE = 5
 PAIR = 6
 """two blocks: the first cluster of each"""
 
+SEVERAL = -2
+"""as a source: more than one may be it"""
+
 
 def decide(
     start: Sequence[int],
@@ -72,11 +75,11 @@ def decide(
     """Decide each key: ``status``; the number of keys that are invalid.
 
     m operations in k keys, by key (``start``) and beginning; a read puts -1, a write needs -1. Room: per value
-    ``late`` (last end of an observer), ``head`` (last writer), ``source``; per operation ``owner`` (its key) and
-    ``following`` (the writer before it; afterwards the cluster that it is, or that it reads, or -1); per cluster, of
-    which there are m + k (the last k: the initial values') ``low``, ``high``, ``child`` and ``block`` (afterwards the
-    first cluster of its block; -1: no operation of it counts); per position ``mark`` 0; per key ``now`` and
-    ``witness`` (three: what, and two operations or clusters, of invalid keys).
+    ``late`` (last end of an observer), ``head`` (last writer, where there are several), ``source``; per operation
+    ``owner`` (its key) and ``following`` (the writer before it; afterwards the cluster that it is, or that it reads,
+    or -1); per cluster, of which there are m + k (the last k: the initial values') ``low``, ``high``, ``child`` and
+    ``block`` (afterwards the first cluster of its block; -1: no operation of it counts); per position ``mark`` 0; per
+    key ``now`` and ``witness`` (three: what, and two operations or clusters, of invalid keys).
     """
     keys = len(start) - 1
     m = len(begin)
@@ -158,14 +161,28 @@ def gather(
     prefixes too.
     """
     what = VALID
+    climbs = False
+    source[initial] = beginning
     for i in range(first, last):
         value = need[i]
-        if value >= 0 and end[i] < CRASHED and end[i] > late[value]:
-            late[value] = end[i]
+        if value >= 0:
+            if end[i] < CRASHED:
+                late[value] = max(late[value], end[i])
+            else:
+                climbs = True
         value = put[i]
         if value >= 0:
-            following[i] = head[value]
+            following[i] = -1
+            writer = source[value]
+            if writer == -1:
+                source[value] = i
+                continue
+            if head[value] >= 0:
+                following[i] = head[value]
+            elif writer != beginning:
+                following[i] = writer
             head[value] = i
+            source[value] = SEVERAL
     for i in range(first, last):
         value = need[i]
         if value < 0 or end[i] == CRASHED:
@@ -175,13 +192,10 @@ def gather(
         while value >= 0:
             writer = source[value]
             if writer < 0:
-                writer = head[value]
                 found = -1
                 if value == initial:
                     found = beginning
-                elif writer >= 0 and following[writer] < 0:
-                    found = writer
-                    writer = -1
+                writer = head[value]
                 while writer >= 0:
                     if begin[writer] < late[value]:
                         if found >= 0:
@@ -196,15 +210,16 @@ def gather(
                     break
                 writer = found
                 source[value] = found
-            if writer == beginning or end[writer] < CRASHED or need[writer] < 0:
+            if not climbs or writer == beginning or end[writer] < CRASHED or need[writer] < 0:
                 break
             at = writer
             value = need[writer]
             if late[value] == CRASHED:
                 break
-            # a source found with an earlier end in mind may not be the only one now
             late[value] = CRASHED
-            source[value] = -1
+            if head[value] >= 0:
+                # a source found with an earlier end in mind may not be the only one now
+                source[value] = SEVERAL
     return what
 
 
@@ -264,7 +279,7 @@ def cluster(
         elif end[i] < CRASHED:
             at = source[value]
             member[i] = at
-            if at < beginning and end[i] < begin[at]:
+            if end[i] < high[at] and at < beginning and end[i] < begin[at]:
                 witness[3 * key] = EARLY
                 witness[3 * key + 1] = i
                 witness[3 * key + 2] = at
@@ -357,12 +372,13 @@ def scan(
 ) -> int:
     """All zones in the order in which they begin; the number of keys that turn out invalid."""
     found = 0
+    several = len(now) > 1
     for at in range(len(mark)):
         what = mark[at]
         if what == 0:
             continue
         zone = what // 2 - 1
-        key = owner[zone]
+        key = owner[zone] if several else 0
         held = now[key]
         if held < 0 or at > high[held] or (what % 2 == 1 and low[zone] > high[held]):
             if what % 2 == 0:
