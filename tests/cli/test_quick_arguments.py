@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from inspect import signature
 from typing import Annotated, Any
 
 import pytest
@@ -63,6 +64,12 @@ def test_plain_arguments_are_read_as_the_parser_reads_them(line):
     assert {name: value or None for name, value in (usual | found).items()} == {
         name: value or None for name, value in parsed.items()
     }
+
+
+def test_the_lines_above_give_every_argument_there_is():
+    assert set().union(*(quick.arguments(check, line.split()) for line in PLAIN)) == set(
+        signature(check).parameters
+    )
 
 
 @pytest.mark.parametrize("line", LEFT)
