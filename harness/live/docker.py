@@ -22,8 +22,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -262,27 +261,17 @@ async def opened(
     spec: RunSpec, folder: Path, streams: Streams, *, between: bool
 ) -> AsyncIterator[Containers]:
     """Sweep, build the image if need be, make the network; everything is removed in the end. Raises UsageError."""
-    host = Engine()
-    # the default executor has a few threads for each processor: too few for a call to each container at once
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * spec.nodes + 4))
-    place: Containers | None = None
-    try:
+    async with engine.held(spec.nodes) as host, AsyncExitStack() as leaving:
         try:
-            await asyncio.to_thread(engine.sweep, host.client)
             base = str(spec.options.get("base_image", BASE))
             image = await asyncio.to_thread(ensure, host.client, base)
             await asyncio.to_thread(far.check, host, image)
             place = Containers(spec, folder, streams, host, image)
+            leaving.push_async_callback(asyncio.to_thread, place.close)
             await place.open(between=between)
         except TROUBLE as e:
             raise UsageError(f"docker: {one_line(e)}") from e
         yield place
-    finally:
-        if place is not None:
-            await asyncio.to_thread(place.close)
-        with suppress(*TROUBLE):
-            await asyncio.to_thread(engine.remove_own, host.client)
-        host.close()
 
 
 class Exits:

@@ -6,11 +6,14 @@ of its machine; what a run, or a build of an image, keeps in temporary files car
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
 import tempfile
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -69,6 +72,27 @@ class Engine:
 
     def close(self) -> None:
         self.client.close()
+
+
+@asynccontextmanager
+async def held(nodes: int) -> AsyncIterator[Engine]:
+    """The engine for one run of so many containers: swept first, rid in the end of what this harness made.
+
+    Raises UsageError where there is none.
+    """
+    engine = Engine()
+    # the default executor has a few threads for each processor: too few for a call to each container at once
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * nodes + 4))
+    try:
+        try:
+            await asyncio.to_thread(sweep, engine.client)
+        except TROUBLE as e:
+            raise UsageError(f"docker: {one_line(e)}") from e
+        yield engine
+    finally:
+        with suppress(*TROUBLE):
+            await asyncio.to_thread(remove_own, engine.client)
+        engine.close()
 
 
 def where() -> tuple[str | None, Any]:

@@ -13,8 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -222,21 +221,11 @@ async def opened(
     spec: RunSpec, folder: Path, streams: Streams, adapter: Adapter, latency: Latency
 ) -> AsyncIterator[Pods]:
     """Sweep, bring the image, make network and pods; everything is removed in the end. Raises UsageError."""
-    host = Engine()
-    # the default executor has a few threads for each processor: too few for a call to each container at once
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * spec.nodes + 4))
-    pods: Pods | None = None
-    try:
+    async with engine.held(spec.nodes) as host, AsyncExitStack() as leaving:
         try:
-            await asyncio.to_thread(engine.sweep, host.client)
             pods = Pods(spec, folder, streams, host, adapter)
+            leaving.push_async_callback(asyncio.to_thread, pods.close)
             await pods.open(latency)
         except TROUBLE as e:
             raise UsageError(f"docker: {one_line(e)}") from e
         yield pods
-    finally:
-        if pods is not None:
-            await asyncio.to_thread(pods.close)
-        with suppress(*TROUBLE):
-            await asyncio.to_thread(engine.remove_own, host.client)
-        host.close()
