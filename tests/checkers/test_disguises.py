@@ -132,6 +132,10 @@ CASES = {
         (("enqueue", None, FRESH, FRESH), ("dequeue", None, None, FRESH)),
     ),
     "counter": Case("counter", kind("counter"), (), None, (("add", None, 1, 1),)),
+    "pn-counter": Case("pn-counter", kind("counter"), (), None, (("add", None, 1, 1),)),
+    "adya-g2": Case("adya-g2", kind("insert"), NAMES, op("insert", 0, [FRESH, None])),
+    # of one site, which does one thing after the other
+    "causal-register": Case("causal-register", kind("causal-register"), ordered=True),
     "unique-ids": Case(
         "unique-ids", kind("ids"), NAMES, op("generate", None, None), (("generate", None, None, FRESH),)
     ),

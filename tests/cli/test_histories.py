@@ -11,7 +11,7 @@ import pytest
 from checkers import npz
 from checkers.linearizability.checker import Linearizability
 from harness.twin import TWIN, read_run
-from tests.checkers.formats.samples import register, samples, texts, transactions, written
+from tests.checkers.formats.samples import BARE, register, samples, texts, transactions, written
 from tests.cli.conftest import Call, refused
 
 OPS = register(keys=True)
@@ -25,6 +25,18 @@ def test_check_takes_every_format(call: Call, form: str) -> None:
         assert called.code == 0, called
         data = json.loads(called.out)
         assert (data["valid"], data["checker"]) == (True, "linearizability")
+
+
+def test_check_takes_the_folder_of_a_test_of_jepsens(call: Call) -> None:
+    folder = Path("store")
+    folder.mkdir()
+    refused(call("check", "store"), "history.jsonl", "no such file")
+    (folder / "history.txt").write_text(BARE)
+    called = call("check", "store")
+    assert (called.code, "history.txt: 4 operations" in called.out) == (0, True), called
+    (folder / "history.edn").write_bytes(written(OPS, "edn"))
+    called = call("check", "store")
+    assert (called.code, "history.edn: 5 operations" in called.out) == (0, True), called
 
 
 def test_a_line_that_is_wrong_is_named(call: Call) -> None:
