@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from checkers.columns import Int64
+from checkers.columns import NIL, STR, Int64
 from checkers.linearizability.budget import Budget
 from checkers.linearizability.datatypes.blocks import Staged, backwards, crossed
 from checkers.linearizability.datatypes.timeline import Timeline, reject
@@ -52,27 +52,22 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
     del budget
     decisions = undecided(objects.keys)
     timeline = Timeline(objects)
-    m = len(objects.begin)
-    block, stage = np.full(m, -1), np.zeros(m, np.int64)
     facts = _Facts(objects, model)
     guessed = []
-    for key in range(objects.keys):
-        low, high = int(objects.start[key]), int(objects.start[key + 1])
+    for key, (low, high) in enumerate(pairwise(objects.start.tolist())):
         try:
             found = _Key(facts, range(low, high))
-            for number, (in_block, at) in found.places().items():
-                block[number], stage[number] = in_block, at
+            found.place()
             decisions.status[key] = VALID
             if found.guessed:
                 guessed.append(key)
         except _DeclinedError as e:
             decisions.status[key], decisions.why[key] = DECLINED, str(e)
-            block[low:high] = -1
         except _ImpossibleError as e:
             decisions.status[key], decisions.position[key] = INVALID, objects.end[e.args[0]]
-            block[low:high] = -1
+    block = np.array(facts.block)
     used = np.flatnonzero(block >= 0)
-    staged = Staged(timeline.begin[used], timeline.end[used], block[used], stage[used])
+    staged = Staged(timeline.begin[used], timeline.end[used], block[used], np.array(facts.stage)[used])
     reject(decisions, timeline, _completed(timeline, backwards(staged)))
     firsts = 2 * objects.start[:-1]
     origin = np.arange(objects.keys) * timeline.span
@@ -86,24 +81,48 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
 
 def _completed(timeline: Timeline, at: Int64) -> Int64:
     """The last completions of the keys of these moments: by then it is impossible."""
+    if not len(at):
+        return at
     ends = np.sort(timeline.end[~timeline.crashed])
     return ends[np.searchsorted(ends, (timeline.keys_of(at) + 1) * timeline.span) - 1]
 
 
 class _Facts:
-    """The operations of all keys, as Python's own numbers and values."""
+    """The operations of all keys, as Python's own numbers and values. ``told``: of those that completed.
+
+    ``block`` and ``stage`` are to be found, -1 for what did not happen, or is of a key without places.
+    """
 
     def __init__(self, objects: Objects, model: Model) -> None:
         self.names = [objects.fs[f] for f in objects.f.tolist()]
-        invoked, completed, _, value = objects.arguments
-        asked, told = invoked.tolist(), completed.tolist()
-        values = {code: value(code) for code in {*asked, *told} if code != NONE}
-        values[NONE] = None
-        self.asked = [values[code] for code in asked]
-        self.told = [values[code] for code in told]
+        self.asked, self.told = _texts(objects) or _values(objects)
         self.begin, self.end = objects.begin.tolist(), objects.end.tolist()
         self.initial = freeze(model.initial)
         self.listed = model.name == "append-list"
+        self.block = [-1] * len(self.names)
+        self.stage = [0] * len(self.names)
+
+
+def _texts(objects: Objects) -> tuple[list[Any], list[Any]] | None:
+    """What was asked and told, where that is strings or nil."""
+    history = objects.history
+    kinds, words = history.value
+    at = np.stack((objects.begin, np.where(objects.end == CRASHED, objects.begin, objects.end)))
+    kind = kinds[at]
+    if not ((kind == STR) | (kind == NIL)).all():
+        return None
+    texts = [*history.strings, None]
+    asked, told = np.where(kind == STR, words[at], len(history.strings)).tolist()
+    return [texts[word] for word in asked], [texts[word] for word in told]
+
+
+def _values(objects: Objects) -> tuple[list[Any], list[Any]]:
+    """The same of any values."""
+    invoked, completed, _, value = objects.arguments
+    asked, told = invoked.tolist(), completed.tolist()
+    values = {code: value(code) for code in {*asked, *told} if code != NONE}
+    values[NONE] = None
+    return [values[code] for code in asked], [values[code] for code in told]
 
 
 class _Block:
@@ -130,34 +149,37 @@ class _Key:
         self.puts: dict[Any, list[int]] = {}
         self.appends: dict[Any, list[int]] = {}
         self.reads: dict[Any, list[int]] = {}
-        self.text: bool | None = None
-        names, end, told, reads = facts.names, facts.end, facts.told, self.reads
+        names, end, asked, told = facts.names, facts.end, facts.asked, facts.told
+        puts, appends, reads = self.puts, self.appends, self.reads
         for number in numbers:
             name = names[number]
             if name in _READS:
                 if end[number] != CRASHED:
                     reads.setdefault(told[number], []).append(number)
-            elif name in ("put", "append"):
-                self._add(self.puts if name == "put" else self.appends, number)
+            elif name == "append":
+                appends.setdefault(asked[number], []).append(number)
+            elif name == "put":
+                puts.setdefault(asked[number], []).append(number)
             else:
                 raise _DeclinedError(f"it decides put, append and read only, not {name}")
+        self.text = self._of_texts()
         self._check_names()
         self.sizes: list[int] = (
-            sorted({len(text) for text in (*self.puts, *self.appends)}) if self.text else []
+            sorted({len(text) for text in (*self.puts, *self.appends)}) if self.text else [1]
         )
         self._blocks_found: list[_Block] = []
 
-    def _add(self, where: dict[Any, list[int]], number: int) -> None:
-        value = self.facts.asked[number]
-        text = isinstance(value, str) and not self.facts.listed
-        if self.text is None:
-            self.text = text
-        onto_text = isinstance(self.facts.initial, str)
-        if text != self.text or (not text and (onto_text or where is self.puts)):
+    def _of_texts(self) -> bool:
+        """Whether the object is a string; not where nothing was put or appended."""
+        if not self.puts and not self.appends:
+            return False
+        texts = {isinstance(value, str) and not self.facts.listed for value in (*self.puts, *self.appends)}
+        if texts != {True} and (len(texts) > 1 or self.puts or isinstance(self.facts.initial, str)):
             raise _DeclinedError("it puts, or appends to strings, what are no strings")
-        if text and not value:
+        text = True in texts
+        if text and ("" in self.puts or "" in self.appends):
             raise _DeclinedError("an empty string was put or appended")
-        where.setdefault(value, []).append(number)
+        return text
 
     def _check_names(self) -> None:
         """No value begins with another one."""
@@ -167,25 +189,25 @@ class _Key:
             if other.startswith(one):
                 raise _DeclinedError("a value that was put or appended begins with another one")
 
-    def places(self) -> dict[int, tuple[int, int]]:
-        """(block, stage) by number, of all that happened. Blocks: twice the number of the put, or of the operation
-        that nobody saw, and one; the block from the start: twice the key's first number.
+    def place(self) -> None:
+        """Find block and stage of all that happened. Blocks: twice the number of the put, or of the operation that
+        nobody saw, and one; the block from the start: twice the key's first number.
         """
-        found: dict[int, tuple[int, int]] = {}
-        for block in self._blocks():
+        blocks = self._blocks()
+        block_of, stage_of, end = self.facts.block, self.facts.stage, self.facts.end
+        for block in blocks:
             name = 2 * block.put + 1 if block.put >= 0 else 2 * self.numbers[0]
             if block.put >= 0:
-                found[block.put] = (name, 0)
+                block_of[block.put] = name
             for count, reader in block.readers:
-                found[reader] = (name, 2 * count + 1)
+                block_of[reader], stage_of[reader] = name, 2 * count + 1
             for count, number in enumerate(block.numbers, 1):
-                found[number] = (name, 2 * count)
+                block_of[number], stage_of[number] = name, 2 * count
         for where in (self.puts, self.appends):
             for numbers in where.values():
                 for number in numbers:
-                    if number not in found and self.facts.end[number] != CRASHED:
-                        found[number] = (2 * number + 1, 0)
-        return found
+                    if block_of[number] < 0 and end[number] != CRASHED:
+                        block_of[number] = 2 * number + 1
 
     # --- reads fall into blocks
 
@@ -193,10 +215,7 @@ class _Key:
         blocks: dict[int, _Block] = {}
         for value in sorted(self.reads, key=_length):
             text = self._read(value, self.reads[value][0])
-            by_put: dict[int, list[int]] = {}
-            for reader in self.reads[value]:
-                by_put.setdefault(self._put_of(text, reader) if text and self.puts else -1, []).append(reader)
-            for put, readers in by_put.items():
+            for put, readers in self._by_put(text, self.reads[value]).items():
                 if put not in blocks:
                     base = text[:0] if put < 0 else self.facts.asked[put]
                     blocks[put] = _Block(put, base)
@@ -210,12 +229,16 @@ class _Key:
         at = len(block.whole)
         if text[:at] != block.whole:
             raise _ImpossibleError(readers[0])
+        appends, pieces, sizes = self.appends, block.pieces, self.sizes
         while at < len(text):
-            piece = self._piece(text, at, self.appends) if self.text else text[at]
-            if piece not in self.appends:
+            for size in sizes:
+                piece = text[at : at + size] if self.text else text[at]
+                if piece in appends:
+                    break
+            else:
                 raise _ImpossibleError(readers[0])
-            block.pieces.append(piece)
-            at += len(piece) if self.text else 1
+            pieces.append(piece)
+            at += size
         block.whole = text
         block.readers += [(len(block.pieces), reader) for reader in readers]
 
@@ -230,11 +253,25 @@ class _Key:
             raise _ImpossibleError(reader)
         return value
 
-    def _put_of(self, text: str, reader: int) -> int:
-        """The put that a read goes back to, -1 for the start."""
-        piece = self._piece(text, 0, self.puts)
+    def _by_put(self, text: Any, readers: list[int]) -> dict[int, list[int]]:
+        """Reads of one text, by the put that they go back to, -1 for the start."""
+        if not text or not self.puts:
+            return {-1: readers}
+        piece = next((text[:size] for size in self.sizes if text[:size] in self.puts), None)
         if piece is None:
-            return -1
+            return {-1: readers}
+        if len(self.puts[piece]) == 1 and piece not in self.appends:
+            put = self.puts[piece][0]
+            early = [reader for reader in readers if self.facts.end[reader] < self.facts.begin[put]]
+            if early:
+                raise _ImpossibleError(early[0])
+            return {put: readers}
+        by_put: dict[int, list[int]] = {}
+        for reader in readers:
+            by_put.setdefault(self._put_of(piece, reader), []).append(reader)
+        return by_put
+
+    def _put_of(self, piece: str, reader: int) -> int:
         begin, end = self.facts.begin, self.facts.end
         # what began in time, and was not put over by an equal put, or from the start by any, before the read
         same = self.puts[piece]
@@ -254,24 +291,16 @@ class _Key:
             raise _DeclinedError("what was read may go back to one of several puts")
         return found[0]
 
-    def _piece(self, text: str, at: int, among: dict[Any, list[int]]) -> Any:
-        for size in self.sizes:
-            piece = text[at : at + size]
-            if piece in among:
-                return piece
-        return None
-
     # --- pieces are what operations appended
 
     def _assign(self) -> None:
         """Find the operation behind each piece of each block."""
         open_: dict[Any, list[tuple[_Block, int]]] = {}
         for block in self._blocks_found:
-            block.numbers = [-1] * len(block.pieces)
             for at, piece in enumerate(block.pieces):
-                if len(self.appends[piece]) == 1:
-                    block.numbers[at] = self.appends[piece][0]
-                else:
+                numbers = self.appends[piece]
+                block.numbers.append(numbers[0] if len(numbers) == 1 else -1)
+                if len(numbers) > 1:
                     open_.setdefault(piece, []).append((block, at))
         taken = [n for block in self._blocks_found for n in block.numbers if n >= 0]
         if len(taken) != len(set(taken)):
