@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,14 @@ from harness.report.anomalies import View, weightiest
 from harness.report.faults import Fault
 from harness.report.folder import Operation, Run
 from harness.report.roles import Roles
+from harness.spec import RunSpec
+
+_USUAL = {
+    field: value
+    for field, value in msgspec.to_builtins(RunSpec()).items()
+    if field in ("transport", "hosts", "concurrency", "rate", "interval", "quiet", "op_timeout")
+}
+"""settings that a run is told of where they differ"""
 
 # What a checker holds a system to. A checker's name is matched by its beginning; the first that fits counts.
 _PROMISES = (
@@ -179,6 +188,21 @@ def shown_path(folder: Path) -> str:
         return resolved.as_posix()
 
 
+def _settings(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Flags of ``splitbrain test`` for settings that are not the usual ones."""
+    for field, usual in _USUAL.items():
+        value = spec.get(field, usual)
+        if value != usual:
+            yield f"--{field.replace('_', '-')} {shlex.quote(_number(value))}"
+    if spec.get("stop_on_violation"):
+        yield "--stop-on-violation"
+    arguments, options = spec.get("args"), spec.get("options")
+    for text in arguments if isinstance(arguments, list) else ():
+        yield f"--arg {shlex.quote(str(text))}"
+    for name, value in options.items() if isinstance(options, dict) else ():
+        yield f"--option {shlex.quote(f'{name}={words.compact(value)}')}"
+
+
 def commands(run: Run) -> list[tuple[str, str]]:
     """(what it does, command) to see this run again."""
     path = shlex.quote(shown_path(run.folder))
@@ -199,7 +223,8 @@ def commands(run: Run) -> list[tuple[str, str]]:
             parts += ["--nemesis", shlex.quote(",".join(str(name) for name in spec["nemesis"]))]
         parts += ["--nodes", str(spec.get("nodes", 5)), "--time-limit", _number(spec.get("time_limit", 10))]
         parts += ["--seed", str(spec.get("seed", 1)), "--env", str(spec.get("env", "sim"))]
-        out.append(("The same from its parts (settings not named here are in run.yaml)", " ".join(parts)))
+        parts += _settings(spec)
+        out.append(("The same from its parts (what has no flag is in run.yaml)", " ".join(parts)))
     workload = shlex.quote(str(spec.get("workload", "register")))
     out.append(
         (

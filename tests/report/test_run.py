@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 
 import msgspec
 import pytest
+import yaml
 
 from checkers import history
 from checkers.history import NEMESIS, Op
@@ -178,10 +179,25 @@ def test_replay_commands_come_from_the_run(tmp_path):
     synthetic.make(place, "cycle", 200)
     text = report(place).text
     assert f"splitbrain replay {shlex.quote(str(place.resolve()))}" in text
-    assert (
+    whole = (
         "splitbrain test --system raft --workload list-append --nemesis partition,kill --nodes 5 --time-limit 5 "
         "--seed 7 --env sim"
-    ) in text
+    )
+    assert [part for part in text if part.startswith(whole)]
+
+
+def test_the_command_from_parts_has_the_settings_that_are_not_the_usual_ones(tmp_path):
+    synthetic.make(tmp_path, "cycle", 200)
+    spec = yaml.safe_load((tmp_path / "run.yaml").read_text())
+    told = {"concurrency": "2n", "quiet": 14.0, "rate": 20.5, "transport": "tcp", "stop_on_violation": True}
+    told |= {"args": ["-x y"], "options": {"config": {"appendfsync": "no"}, "init_timeout_s": 3}}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(spec | told))
+    command = next(part for part in report(tmp_path).text if part.startswith("splitbrain test "))
+    _, _, flags = command.partition(" --env sim ")
+    assert shlex.split(flags) == [
+        *("--quiet", "14", "--rate", "20.5", "--transport", "tcp", "--stop-on-violation", "--arg", "-x y"),
+        *("--option", 'config={"appendfsync":"no"}', "--option", "init_timeout_s=3"),
+    ]
 
 
 def test_data_of_a_system_cannot_become_markup(tmp_path):
