@@ -39,6 +39,8 @@ from checkers.words import identity, plural, seconds
 
 REMEMBERED = 100_000
 """values whose place is remembered, to notice a second one"""
+UNPROPOSED = 1000
+"""values remembered of a trace in which nobody has proposed anything yet: it may never say who proposed what"""
 
 
 class _Decision(msgspec.Struct, gc=False):
@@ -311,7 +313,8 @@ class Agreement(Stepwise):
                 self._claims[process] = (number, value, event)
         if value == "" or (self._liars and event.data.get("proposer") in (None, *self._liars)):
             return
-        if key not in self._proposed and event.kind in ("decide", "deliver"):
+        kept = self._proposals or len(self._unproposed) < UNPROPOSED
+        if kept and key not in self._proposed and event.kind in ("decide", "deliver"):
             self._unproposed.setdefault(key, (value, event))
         self._judged += 1
 

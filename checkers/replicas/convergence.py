@@ -16,6 +16,7 @@ it; the quantiles are in the coverage, by node. Memory follows the number of ele
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -32,18 +33,28 @@ from checkers.words import canonical, identity, listing, plural, quantiles_ms, s
 NODES_MIN = 2
 ADDS = frozenset({"add", "broadcast"})
 SHOWN_MAX = 8
+TIMES = 1 << 64
 
 
 class _Elements(msgspec.Struct):
-    """Of one key. ``due``: acknowledged, and long enough ago for a read that begins now; ``waiting``: the rest."""
+    """Of one key. ``acknowledged``: index and time of its acknowledgement, of each element, in one number. ``due``:
+    long enough ago for a read that begins now; ``waiting``: the rest, with their times.
+    """
 
-    acknowledged: dict[Hashable, tuple[Any, Op]] = {}
-    waiting: list[tuple[int, Hashable]] = []
-    next: int = 0
-    due: dict[Hashable, None] = {}
+    acknowledged: dict[Hashable, int] = {}
+    waiting: deque[tuple[int, Hashable]] = msgspec.field(default_factory=deque)
+    due: set[Hashable] = set()
     removed: set[Hashable] = set()
+    everywhere: set[Hashable] = set()
+    """what reads of every node have shown"""
     shown: dict[str, set[Hashable]] = {}
-    """node -> what its reads have shown"""
+    """node -> what its reads have shown beside that"""
+
+
+def _ended(acknowledged: int) -> tuple[int, int]:
+    """Index and time."""
+    index, time = divmod(acknowledged, TIMES)
+    return index, time - TIMES // 2
 
 
 class Convergence(Running):
@@ -103,18 +114,18 @@ class Convergence(Running):
         name = identity(key)
         found = self._elements.get(name)
         if found is None:
-            found = self._elements[name] = _Elements({}, [], 0, {}, set(), {})
+            found = self._elements[name] = _Elements()
         return found
 
     def _added(self, invoke: Op, op: Op) -> None:
         elements, element = self._of(invoke.key), identity(invoke.value)
         if element in elements.acknowledged:
             return
-        elements.acknowledged[element] = invoke.value, op
+        elements.acknowledged[element] = op.index * TIMES + op.time + TIMES // 2
         if self._bound is not None:
             elements.waiting.append((op.time, element))
         for node, shown in elements.shown.items():
-            if element in shown:
+            if element in shown or element in elements.everywhere:
                 self._lag(node, 0)
 
     def _lag(self, node: str, lag: int) -> None:
@@ -151,35 +162,39 @@ class Convergence(Running):
         elements = self._of(invoke.key)
         shown = elements.shown.get(node)
         if shown is None:
+            for has in elements.shown.values():
+                has.update(elements.everywhere)
+            elements.everywhere = set()
             shown = elements.shown[node] = set()
-        for element in ids - shown:
+        for element in ids - elements.everywhere - shown:
             known = elements.acknowledged.get(element)
             if known is not None:
-                self._lag(node, max(0, done.time - known[1].time))
-        shown |= ids
+                self._lag(node, max(0, done.time - _ended(known)[1]))
+            shown.add(element)
+        common = set.intersection(*elements.shown.values())
+        if common:
+            elements.everywhere |= common
+            elements.shown = {name: has - common for name, has in elements.shown.items()}
         if not self._calm(invoke.time):
             return
         assert self._bound is not None
-        while elements.next < len(elements.waiting):
-            time, element = elements.waiting[elements.next]
-            if time + self._bound > invoke.time:
-                break
-            elements.due[element] = None
-            elements.next += 1
-        missing = elements.due.keys() - ids
-        if missing and (late := [e for e in elements.due if e in missing and e not in elements.removed]):
+        while elements.waiting and elements.waiting[0][0] + self._bound <= invoke.time:
+            elements.due.add(elements.waiting.popleft()[1])
+        missing = elements.due - ids - elements.removed
+        if missing:
+            late = sorted(missing, key=elements.acknowledged.__getitem__)
             self._missed(node, elements, late, invoke, done)
 
     def _missed(self, node: str, elements: _Elements, late: list[Hashable], invoke: Op, done: Op) -> None:
         if self.found.room("too-late"):
-            first = elements.acknowledged[late[0]][1]
-            texts = [canonical(elements.acknowledged[e][0]).decode() for e in late]
+            index, time = _ended(elements.acknowledged[late[0]])
+            texts = [(e if isinstance(e, bytes) else canonical(e)).decode() for e in late]
             assert self._bound is not None
             self.found.keep(
                 "too-late",
-                [first.index, invoke.index, done.index],
+                [index, invoke.index, done.index],
                 f"{node} did not show {listing(texts, 4)} to {who(invoke)}, who asked at {seconds(invoke.time)}: "
-                f"{'the first was' if len(late) > 1 else 'it was'} acknowledged at {seconds(first.time)} "
+                f"{'the first was' if len(late) > 1 else 'it was'} acknowledged at {seconds(time)} "
                 "and no fault was "
                 f"in force since {seconds(self._healed)}; allowed: {seconds(self._bound)}",
                 node=node,
