@@ -29,7 +29,7 @@ from nodes.door import FAILED, Door
 from nodes.opening import Settings
 from nodes.sampling import Sampler
 from nodes.systems import SYSTEMS, log_of
-from nodes.tcp.settings import TcpConfig, add_arguments, config_of, from_environment
+from nodes.tcp.settings import TcpConfig, add_arguments, config_of, from_environment, port
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,7 +69,7 @@ def parse(arguments: list[str] | None) -> Asked:
     given = parser.parse_args(arguments)
     system = SYSTEMS[given.system]
     try:
-        config = msgspec.json.decode(given.config, type=dict[str, Any])
+        config = parameters(given.config)
         system.build("n0", ("n0",), given.bug, config)
         settings = Settings(
             build=lambda node_id, node_ids: system.build(node_id, node_ids, given.bug, config),
@@ -84,13 +84,29 @@ def parse(arguments: list[str] | None) -> Asked:
         tcp = config_of(given, os.environ)
         address = None
         if given.listen is not None:
-            host, _, port = given.listen.rpartition(":")
-            address = (host, int(port))
-    except ValueError as e:  # msgspec's errors are ValueErrors
+            address = listening(given.listen)
+    except ValueError as e:
         parser.error(str(e))
     if tcp is not None and address is not None:
         parser.error("--listen: not with --tcp, which has --client-port")
     return Asked(settings, address, tcp)
+
+
+def parameters(text: str) -> dict[str, Any]:
+    """A system's, as JSON. Raises ValueError."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError as e:
+        raise ValueError(f"--config: expected a JSON object, got {text!r}: {e}") from e
+
+
+def listening(text: str) -> tuple[str, int]:
+    """``HOST:PORT``. Raises ValueError."""
+    host, _, number = text.rpartition(":")
+    try:
+        return host, port(number)
+    except ValueError as e:
+        raise ValueError(f"--listen: expected HOST:PORT, got {text!r}") from e
 
 
 def log(line: str) -> None:

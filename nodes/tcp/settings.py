@@ -63,6 +63,14 @@ class TcpConfig(msgspec.Struct, frozen=True):
         return tuple(sorted((self.node, *self.peers)))
 
 
+def port(text: str) -> int:
+    """Raises ValueError for what is no port; 0 is any."""
+    number = int(text)
+    if not 0 <= number < 1 << 16:
+        raise ValueError(f"expected a port from 0 to 65535, got {text!r}")
+    return number
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     tcp = parser.add_argument_group("over TCP")
     tcp.add_argument("--tcp", action="store_true", help="links to peers and a door for clients over TCP")
@@ -71,9 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tcp.add_argument(
         "--bind", default="127.0.0.1", metavar="HOST", help="where to listen; 0.0.0.0: everywhere"
     )
-    tcp.add_argument("--peer-port", type=int, help="for links; default: the port of this node in --peers")
-    tcp.add_argument("--client-port", type=int, default=0, help="for clients; 0: any")
-    tcp.add_argument("--metrics-port", type=int, help="for /metrics and /healthz; 0: any; default: none")
+    tcp.add_argument("--peer-port", type=port, help="for links; default: the port of this node in --peers")
+    tcp.add_argument("--client-port", type=port, default=0, help="for clients; 0: any")
+    tcp.add_argument("--metrics-port", type=port, help="for /metrics and /healthz; 0: any; default: none")
     tcp.add_argument(
         "--ports-file", type=Path, metavar="FILE", help="where to write which ports it listens on"
     )
@@ -121,8 +129,8 @@ def config_of(given: argparse.Namespace, environment: Mapping[str, str]) -> TcpC
         raise ValueError("--tcp: who is this? expected --node NAME")
     book = address_book(given.peers or "")
     own = book.pop(given.node, None)
-    port = given.peer_port if given.peer_port is not None else own and own[1]
-    if port is None:
+    peer_port = given.peer_port if given.peer_port is not None else own and own[1]
+    if peer_port is None:
         raise ValueError(f"--peers: {given.node} is not in it; expected it there, or --peer-port")
     absent = sorted(peer for peer, address in book.items() if not address[1])
     if absent:
@@ -132,7 +140,7 @@ def config_of(given: argparse.Namespace, environment: Mapping[str, str]) -> TcpC
         node=given.node,
         peers=book,
         bind=given.bind,
-        peer_port=port,
+        peer_port=peer_port,
         client_port=given.client_port,
         metrics_port=given.metrics_port,
         key=derive(_secret(given, environment, tls)),

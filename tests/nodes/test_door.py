@@ -193,12 +193,12 @@ def test_over_tcp(tmp_path: Path) -> None:
         (["nosuch", "--data", "x"], "argument system: invalid choice: 'nosuch'"),
         (["raft"], "the following arguments are required: --data"),
         (["raft", "--data", "x", "--bug", "nosuch"], "argument --bug: invalid choice: 'nosuch'"),
-        (["raft", "--data", "x", "--config", "{"], "Input data was truncated"),
+        (["raft", "--data", "x", "--config", "{"], "--config: expected a JSON object, got '{'"),
         (
             ["raft", "--data", "x", "--config", '{"colour": 1}'],
             "raft's config: Object contains unknown field `colour`",
         ),
-        (["raft", "--data", "x", "--listen", "here"], "invalid literal for int"),
+        (["raft", "--data", "x", "--listen", "here"], "--listen: expected HOST:PORT, got 'here'"),
     ],
 )
 def test_bad_usage_is_one_line(arguments: list[str], expected: str) -> None:

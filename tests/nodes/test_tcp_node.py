@@ -303,6 +303,13 @@ ALONE = ("--node", "n0", "--peers", "n0=127.0.0.1:0", "--data", "/nowhere/at/all
         ((*ALONE, "--tls-cert", "a.pem"), {}, "--tls-cert, --tls-key and --tls-ca go together"),
         ((*ALONE, "--listen", "h:1"), {}, "--listen: not with --tcp"),
         (ALONE, {"SPLITBRAIN_CLIENT_PORT": "many"}, "SPLITBRAIN_CLIENT_PORT: invalid literal for int()"),
+        (
+            ALONE,
+            {"SPLITBRAIN_CLIENT_PORT": "70000"},
+            "SPLITBRAIN_CLIENT_PORT: expected a port from 0 to 65535",
+        ),
+        ((*ALONE, "--client-port", "-1"), {}, "argument --client-port: invalid port value: '-1'"),
+        ((*ALONE, "--listen", "h:x"), {}, "--listen: expected HOST:PORT, got 'h:x'"),
         (ALONE, {"SPLITBRAIN_BUG": "none-such"}, "SPLITBRAIN_BUG: expected one of"),
         (ALONE, {"SPLITBRAIN_REPLAYS": "maybe"}, "SPLITBRAIN_REPLAYS: expected 0 or 1, got 'maybe'"),
     ],
