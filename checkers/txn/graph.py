@@ -73,11 +73,10 @@ class Graph(NamedTuple):
 
     def counts(self) -> dict[str, int]:
         """Edges by the names of their classes."""
-        counted = np.bincount(self.of, minlength=len(CLASS_NAMES))
         names: dict[str, int] = {}
         for number, name in enumerate(CLASS_NAMES):
             if name not in ("fan", "realtime"):
-                names[name] = names.get(name, 0) + int(counted[number])
+                names[name] = names.get(name, 0) + int(np.count_nonzero(self.of == number))
         return names
 
     def sources(self) -> Int32:
