@@ -20,10 +20,11 @@ from typing import Any
 
 from checkers.columns import DEPTH_MAX
 
+# possessive: what matched is not remembered piece by piece, which a text of a million escapes would make gigabytes
 _LEXEME = re.compile(
     r"""
-    (?P<blank> (?:[\s,]+|;[^\n]*)+ ) | (?P<lexeme> \#_ | \#\{ | \#\# | [()\[\]{}^]
-    | "(?:[^"\\]|\\.)*" | \\(?:\w+|.) | [^\s,;()\[\]{}"]+ )
+    (?P<blank> (?:[\s,]++|;[^\n]*+)++ ) | (?P<lexeme> \#_ | \#\{ | \#\# | [()\[\]{}^]
+    | "(?:[^"\\]++|\\.)*+" | \\(?:\w++|.) | [^\s,;()\[\]{}"]++ )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -98,12 +99,12 @@ class _Reader:
             if word not in _SYMBOLIC:
                 raise EdnError(start, "expected ##Inf, ##-Inf or ##NaN")
             return _SYMBOLIC[word]
+        if lexeme[0] in ("^", "#") and depth >= DEPTH_MAX:
+            raise EdnError(start, f"a value is nested deeper than {DEPTH_MAX}")
         if lexeme == "^":
             self.next(depth + 1)
             return self.next(depth + 1)
         if lexeme[0] == "#":
-            if depth >= DEPTH_MAX:
-                raise EdnError(start, f"a value is nested deeper than {DEPTH_MAX}")
             value = self.next(depth + 1)
             if (
                 lexeme.endswith(("independent.Tuple", "MapEntry"))

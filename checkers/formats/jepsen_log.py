@@ -9,6 +9,7 @@ in real-time order.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -28,6 +29,8 @@ _LOG_HEAD = re.compile(rb"\s*(?:INFO\b|\d{4}-\d\d-\d\d[^\n]*\b(?:DEBUG|INFO|WARN
 EXPECTED = "INFO  jepsen.util - 0 :invoke :read nil"
 BARE_EXPECTED = "0 :invoke :read nil"
 MEMO_MAX = 1 << 16
+MEMO_TEXT_MAX = 64
+"""characters of a value that may come again"""
 
 
 def read(path: Path) -> History:
@@ -66,14 +69,16 @@ def read(path: Path) -> History:
                 continue
             values = parsed.get(text)
             if values is None:
-                if len(parsed) > MEMO_MAX:
-                    parsed.clear()
                 try:
-                    values = parsed[text] = list(parse(text))
+                    values = list(islice(parse(text), 2))
                 except EdnError as e:
                     _fail(path, number, found.start(4) + e.offset + 1, str(e))
+                if len(text) <= MEMO_TEXT_MAX:
+                    if len(parsed) > MEMO_MAX:
+                        parsed.clear()
+                    parsed[text] = values
             process: int | str = int(name) if name.isdecimal() and len(name) < 19 else name.removeprefix(":")
-            value, error = (*values[:2], None, None)[:2]
+            value, error = (*values, None, None)[:2]
             if process != NEMESIS and kind in ("info", "fail") and isinstance(value, str):
                 value, error = opened.get(process), value
             opened[process] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from checkers import formats
 from checkers.columns import History
 from checkers.formats import _input
-from checkers.formats._edn_text import EdnError, parse
+from checkers.formats._edn_text import EdnError, first, parse
 from checkers.history import MalformedHistoryError, Op
 from tests.checkers.formats.samples import register, transactions, written
 
@@ -248,3 +249,22 @@ def test_pairs_are_values_where_no_answer_has_its_key(tmp_path: Path) -> None:
         (None, [0, None]),
         (None, [5, 6, 7]),
     ]
+
+
+@pytest.mark.parametrize("prefix", ["^a ", "#a ", "#_ ", "["])
+def test_what_is_nested_without_end_is_refused_with_its_place(prefix: str, tmp_path: Path) -> None:
+    path = tmp_path / "h.edn"
+    path.write_text("{:type :invoke, :process 0, :f :write, :value " + prefix * 5000 + "1}")
+    with pytest.raises(MalformedHistoryError, match=r"h\.edn:1:\d+: "):
+        formats.read(path)
+
+
+def test_a_text_of_many_escapes_takes_no_more_room_than_other_texts() -> None:
+    text = '"' + "\\u0041" * 100_000 + '"'
+    tracemalloc.start()
+    try:
+        assert first(text) == "A" * 100_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * len(text)
