@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from checkers.columns import BOOL, INT, LIST, NIL, STR, TYPES, Column, History
+from checkers.columns import BOOL, INT, LIST, NIL, STR, TYPES, Column, History, Int64
 from checkers.history import Op
 
 BULK = 1 << 14
@@ -19,28 +19,36 @@ def rows(history: Iterable[Op]) -> Iterator[Op]:
         yield from history
         return
     decode = decoder(history)
-    names, fs, strings = history.names, history.fs, history.strings
     for start in range(0, len(history), BULK):
-        part = slice(start, start + BULK)
-        keys, values, errors = (_pairs(c, part) for c in (history.key, history.value, history.error))
-        fixed = (history.index, history.time, history.process, history.type, history.f, history.node)
-        for index, time, process, kind, f, node, key, value, error in zip(
-            *(array[part].tolist() for array in fixed), keys, values, errors, strict=True
-        ):
-            yield Op(
-                index,
-                time,
-                process if process >= 0 else names[-1 - process],
-                TYPES[kind],
-                fs[f],
-                decode(*key),
-                decode(*value),
-                None if node < 0 else strings[node],
-                decode(*error),
-            )
+        yield from _made(history, decode, slice(start, start + BULK))
 
 
-def _pairs(column: Column, part: slice) -> Iterable[tuple[int, int]]:
+def picked(history: History, positions: Int64) -> list[Op]:
+    """The ops at some positions."""
+    return list(_made(history, decoder(history), positions))
+
+
+def _made(history: History, decode: Callable[[int, int], Any], part: slice | Int64) -> Iterator[Op]:
+    names, fs, strings = history.names, history.fs, history.strings
+    keys, values, errors = (_pairs(c, part) for c in (history.key, history.value, history.error))
+    fixed = (history.index, history.time, history.process, history.type, history.f, history.node)
+    for index, time, process, kind, f, node, key, value, error in zip(
+        *(array[part].tolist() for array in fixed), keys, values, errors, strict=True
+    ):
+        yield Op(
+            index,
+            time,
+            process if process >= 0 else names[-1 - process],
+            TYPES[kind],
+            fs[f],
+            decode(*key),
+            decode(*value),
+            None if node < 0 else strings[node],
+            decode(*error),
+        )
+
+
+def _pairs(column: Column, part: slice | Int64) -> Iterable[tuple[int, int]]:
     return zip(column.kind[part].tolist(), column.word[part].tolist(), strict=True)
 
 

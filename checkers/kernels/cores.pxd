@@ -2,7 +2,7 @@ cimport cython
 from checkers.kernels.search cimport Search
 from checkers.kernels.slots cimport number_t, word_t
 
-cdef number_t NONE, CRASHED, UNBOUNDED, FEW
+cdef number_t NONE, CRASHED, UNBOUNDED, FEW, LAST
 cdef word_t ONE
 
 cdef class Cores(Search):
@@ -32,6 +32,9 @@ cdef class Cores(Search):
 
     @cython.locals(end=number_t)
     cdef number_t put_on_trial(self, number_t count, number_t i, number_t need, number_t put) noexcept
+
+    @cython.locals(kept=number_t)
+    cdef int by_time(self) except -1
 
     @cython.locals(value=number_t, count=number_t, i=number_t, need=number_t, put=number_t, chunk=number_t,
         start=number_t, stop=number_t)

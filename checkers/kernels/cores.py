@@ -23,6 +23,8 @@ CRASHED = 1 << 62
 UNBOUNDED = 1 << 60
 FEW = 64
 """operations that are tried one by one; of more, halves, quarters... are tried before"""
+LAST = 16
+"""of many operations, those that are tried first to be enough"""
 
 
 class Cores(Search):
@@ -126,6 +128,8 @@ class Cores(Search):
         self.gone = numbers(values)
         self.order = numbers(values)
         self.work = work
+        if self.size > FEW:
+            self.by_time()
         self.by_values()
         if self.size > FEW:
             self.by_parts()
@@ -179,6 +183,13 @@ class Cores(Search):
         self.trial_begin[count] = self.since[i]
         self.trial_end[count] = end
         return count + 1
+
+    def by_time(self) -> int:
+        """Only the last operations need anything any more: few of them, or twice as many..."""
+        kept = LAST
+        while kept < self.size and not self.without_needs(0, self.size - kept):
+            kept *= 2
+        return 0
 
     def by_values(self) -> int:
         """Nothing observes some values any more, and nothing produces them: halves of them, quarters, single ones."""

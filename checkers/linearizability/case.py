@@ -10,7 +10,7 @@ import numpy as np
 
 from checkers.linearizability.acts import INITIAL, NONE, Item
 from checkers.linearizability.objects import Objects
-from checkers.linearizability.tell import Operation, told_operation
+from checkers.linearizability.tell import Operation, told_operation, told_operations
 from checkers.models import Model, thaw
 
 
@@ -28,6 +28,11 @@ class Case:
         self.key = objects.key(0)
         self.core: Sequence[Item] = ()
         self._operations: dict[int, Operation] = {}
+
+    def know(self, core: Sequence[Item]) -> None:
+        self.core = core
+        numbers = [number for number, _ in core]
+        self._operations.update(zip(numbers, told_operations(self.objects, numbers), strict=True))
 
     def code(self, number: int) -> int:
         """Of a value that has a number in the core."""

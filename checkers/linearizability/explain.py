@@ -18,7 +18,7 @@ from checkers.linearizability.dissect import Scalpel
 from checkers.linearizability.engines import INVALID, UNKNOWN, Engine
 from checkers.linearizability.objects import Objects
 from checkers.linearizability.reasons import reason_of
-from checkers.linearizability.tell import Teller, told_operation, value
+from checkers.linearizability.tell import Teller, told_operation, told_operations, value
 from checkers.models import Model, Role, thaw
 from checkers.result import Anomaly
 
@@ -75,7 +75,7 @@ def first_impossible(objects: Objects, model: Model, engine: Engine, position: i
 
 def _register_anomaly(case: Case, engine: Engine, position: int) -> Anomaly:
     position, core, states, impossible = _found(case, engine, position)
-    case.core = core
+    case.know(core)
     last = case.at(position)
     culprit = _culprit(core, last)
     conflict = conflict_of(core, culprit)
@@ -148,7 +148,7 @@ def _state_anomaly(objects: Objects, model: Model, engine: Engine, position: int
     else:
         near = (objects.begin < position) & (objects.end >= objects.begin[culprit])
         numbers = np.flatnonzero(near).tolist()
-    around = [told_operation(objects, n, until=position) for n in numbers]
+    around = told_operations(objects, numbers, until=position)
     it = told_operation(objects, culprit)
     teller = Teller(key, around)
     try:

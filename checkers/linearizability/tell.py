@@ -14,6 +14,7 @@ from checkers.history import Op
 from checkers.linearizability.objects import CRASHED, Objects
 from checkers.models import Role
 from checkers.operations import pair
+from checkers.rows import picked
 
 DIGITS = (3, 4, 5, 6, 9)
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
@@ -48,11 +49,22 @@ class Operation(msgspec.Struct):
 
 def told_operation(objects: Objects, number: int, *, until: int = CRASHED - 1) -> Operation:
     """One of the operations of ``objects``, as known at the position ``until``."""
-    history = objects.history
-    invoke = history[objects.begin.item(number)]
-    done, end = objects.done.item(number), objects.end.item(number)
-    invoke.f = objects.fs[objects.f[number]]
-    return Operation(invoke, history[done] if done >= 0 else None, end <= until)
+    return told_operations(objects, [number], until=until)[0]
+
+
+def told_operations(objects: Objects, numbers: Sequence[int], *, until: int = CRASHED - 1) -> list[Operation]:
+    """Some of them."""
+    at = np.array(numbers, np.int64)
+    done = objects.done[at]
+    ops = picked(objects.history, np.concatenate((objects.begin[at], done[done >= 0])))
+    completions = iter(ops[len(at) :])
+    told = []
+    for invoke, f, there, end in zip(
+        ops, objects.f[at].tolist(), (done >= 0).tolist(), objects.end[at].tolist(), strict=False
+    ):
+        invoke.f = objects.fs[f]
+        told.append(Operation(invoke, next(completions) if there else None, end <= until))
+    return told
 
 
 def failures(objects: Objects, reader: int) -> list[Operation]:
@@ -101,7 +113,8 @@ class Clock:
         self._timeless = len(times) < 2 and len(ops) > 1
         self._digits = DIGITS[-1]
         for digits in DIGITS:
-            if len({_seconds(time, digits) for time in times}) == len(times):
+            unit = 10 ** (9 - digits)
+            if len({time // unit if time >= 0 else ~(-time // unit) for time in times}) == len(times):
                 self._digits = digits
                 break
 

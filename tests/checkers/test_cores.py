@@ -9,7 +9,7 @@ import pytest
 
 from checkers.columns import columnar
 from checkers.linearizability import dissect as _dissect
-from checkers.linearizability.acts import INITIAL
+from checkers.linearizability.acts import INITIAL, paths
 from checkers.linearizability.checker import check
 from checkers.linearizability.dissect import IMPOSSIBLE_MAX, Scalpel
 from checkers.linearizability.engines import CRASHED
@@ -138,3 +138,42 @@ def found(objects):
     core = scalpel.shrink(dissection.impossible[0]) if dissection.impossible else []
     assert np.all(np.diff([number for number, *_ in core]) > 0)
     return dissection, core
+
+
+def longest(acts, state=0):
+    """Of all orders, by trying all."""
+    due = min((act.end for act in acts if act.end is not None), default=CRASHED)
+    return max(
+        (
+            1 + longest(acts[:i] + acts[i + 1 :], state if act.put == NONE else act.put)
+            for i, act in enumerate(acts)
+            if act.begin <= due and act.need in (NONE, state)
+        ),
+        default=0,
+    )
+
+
+def test_no_order_goes_further_than_those_that_are_told():
+    random = Random(5)
+    lengths = set()
+    for _ in range(300):
+        steps = sampled(random, random.randint(3, 7), random.randint(1, 3))
+        objects, _ = grouped(columnar(history(steps)), CAS_REGISTER)
+        dissection = Scalpel(objects).dissect(len(objects.history))
+        if not dissection.impossible:
+            continue
+        items = Scalpel(objects).shrink(dissection.impossible[0])
+        acts = dict(items)
+        told = paths(items)
+        length = longest([*acts.values()])
+        assert length < len(items)
+        for path in told:
+            assert len(path) == len({*path}) == length
+            state, left = 0, dict(acts)
+            for number in path:
+                act = left.pop(number)
+                assert act.need in (NONE, state)
+                assert all(other.end is None or act.begin < other.end for other in left.values())
+                state = state if act.put == NONE else act.put
+        lengths.add(length)
+    assert len(lengths) > 2
