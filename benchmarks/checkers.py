@@ -8,9 +8,9 @@
 Inputs are made from a seed (benchmarks/histories.py) and are the same on any machine; those named after files come
 from ``--corpora``. Each measurement is a process of its own: loading the file, then checking it (median of
 ``--repeat``), nothing being precomputed in loading; what a violation's witness takes is in the check. ``process``
-is the whole command, from the JSON lines and from the columnar file. Last come families that are hard for a
-search: how much longer each takes when it is twice as long; and what judging op by op costs beside the batch
-(benchmarks/online.py, ``--only online`` for that alone).
+is the whole command, from the JSON lines and from the columnar file. Last comes what judging op by op costs beside
+the batch (benchmarks/online.py, ``--only online`` for that alone). How the time grows with what is hard for
+a search: benchmarks/growth.py.
 
 A peer prints one JSON object: ``{"valid": true | false | "unknown", "check_s": seconds, "load_s": seconds}``; no
 answer in ``--timeout`` seconds counts as unknown. It gets JSON lines of ours, or the corpus' own file.
@@ -29,7 +29,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -60,7 +59,6 @@ class Input:
     valid: bool | None = True
     files: str = ""
     processes: bool = False
-    family: str = ""
 
 
 def sized(ops: int) -> str:
@@ -102,21 +100,10 @@ def inputs(largest: int) -> list[Input]:
             partial(reg, largest, 5, values=5, cas=True, crashed_ppm=1_000),
         ),
         *(
-            Input(f"{family}, {n:,}", partial(make, n), family=family)
+            Input(f"{family}, {sized(largest)}", partial(make, largest))
             for family, make in histories.FAMILIES.items()
-            for n in doubling(largest)
         ),
     ]
-
-
-def doubling(largest: int) -> list[int]:
-    """Sizes from 10,000 on, each twice the one before."""
-    sizes = []
-    size = min(10_000, largest)
-    while size <= largest:
-        sizes.append(size)
-        size *= 2
-    return sizes
 
 
 def write_all(case: Input, folder: Path) -> Path:
@@ -191,15 +178,13 @@ def verdict_of(valid: list[Any]) -> str:
     return f"{valid.count(True)} valid, {valid.count(False)} invalid, {valid.count('unknown')} unknown"
 
 
-def row(case: Input, paths: list[Path], args: argparse.Namespace, took: dict[str, list[float]]) -> bool:
+def row(case: Input, paths: list[Path], args: argparse.Namespace) -> bool:
     """Measure and print one input; false where a verdict is not what it must be."""
     mine = ours(paths, case.model, args.repeat, args.timeout)
     line = (
         f"{case.name:<58} {mine['operations']:>9,} ops  load {mine['load_s']:7.3f}  check {mine['check_s']:8.4f} s"
         f"  {mine['peak_mb']:6.0f} MB  {verdict_of(mine['valid'])}  {'+'.join(mine['engines'])}"
     )
-    if case.family:
-        took.setdefault(case.family, []).append(mine["check_s"])
     good = case.valid is None or mine["valid"] == [case.valid] * len(paths)
     good = good and "unknown" not in mine["valid"]
     if not good:
@@ -240,7 +225,6 @@ def main() -> int:
         return 0
     chosen = [case for case in inputs(args.ops) if fnmatch(case.name, args.only) or args.only in case.name]
     good = True
-    took: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         for case in chosen:
             if case.make is None:
@@ -248,18 +232,15 @@ def main() -> int:
                 if not paths:
                     print(f"{case.name:<58} left out: no {case.files} in {args.corpora}")
                 elif not args.write:
-                    good = row(case, paths, args, took) and good
+                    good = row(case, paths, args) and good
                 continue
             path = write_all(case, args.write or Path(scratch))
             if args.write:
                 print(path)
                 continue
-            good = row(case, [path], args, took) and good
+            good = row(case, [path], args) and good
             path.unlink()
             path.with_suffix(".npz").unlink()
-    for family, seconds in took.items():
-        growth = " ".join(f"{b / a:.2f}" for a, b in pairwise(seconds))
-        print(f"{family}: per doubling x {growth}")
     if not args.write and fnmatch("online", args.only):
         good = online.table("*", min(args.ops, ONLINE_MAX)) and good
     return 0 if good else 1

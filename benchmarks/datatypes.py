@@ -1,28 +1,15 @@
-"""How the engines of data types grow with the history: adversarial families at doubling sizes, loaded already.
+"""Histories of data types for benchmarks: adversarial families of which every history is linearizable.
 
-    python benchmarks/datatypes.py [--most 640000] [--engine stack]
-
-Prints processor seconds and what they grow by with each doubling; near 2 is linear. Every verdict is checked to be
-the engine's own and "valid" where the history was made so.
+Sizes count operations; half of them put, half take. Each element is put once.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # a file beside this one is called as the package is
-
-from checkers.columns import INT, LIST, NIL, Column, History  # noqa: E402
-from checkers.linearizability.budget import Budget  # noqa: E402
-from checkers.linearizability.engines import VALID, engine_named  # noqa: E402
-from checkers.linearizability.objects import grouped  # noqa: E402
-from checkers.models import MODELS  # noqa: E402
+from checkers.columns import INT, LEN, LIST, NIL, Column, History
 
 Ops = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """f (0: puts, 1: takes), value, and begin, end as any numbers; whether crashed"""
@@ -109,21 +96,46 @@ def sorted_out(n: int, width: float, crashed: float = 0.0) -> Ops:
     return pairs(n, at, 2.0 * half + 10 + np.arange(half) * 2.0, width, crashed)
 
 
+def all_at_once(n: int, crashed: float = 0.0) -> Ops:
+    """Every operation overlaps every other."""
+    moments = np.zeros(n // 2)
+    return pairs(n, moments, moments, 1.0, crashed)
+
+
+def inside(n: int) -> Ops:
+    """Operations inside of operations: each begins later and ends earlier than the one before."""
+    numbers = np.arange(n // 2 * 2)
+    return numbers % 2, numbers // 2, numbers * 1.0, 3.0 * n - numbers, np.zeros(len(numbers), bool)
+
+
+def ones(ops: Ops) -> Ops:
+    """What is put is 1; takes tell from 1 on."""
+    f, value, *rest = ops
+    return f, np.where(f == 0, 1, value + 1), *rest
+
+
 def steps(n: int, width: float, crashed: float = 0.0) -> Ops:
     """Increments, and as many reads between."""
-    half = n // 2
-    at = np.arange(half) * 2.0
-    f, _, begin, end, _ = pairs(n, at, at + 1.0, width)
-    lost = np.zeros(2 * half, bool)
-    lost[:half] = np.random.default_rng(n).random(half) < crashed
-    return f, np.concatenate((np.ones(half, np.int64), np.arange(half) + 1)), begin, end, lost
+    at = np.arange(n // 2) * 2.0
+    return ones(pairs(n, at, at + 1.0, width, crashed))
 
 
-FAMILIES: dict[str, tuple[str, list[str], dict[str, Callable[[int], Ops]]]] = {
+ANY: dict[str, Callable[[int], Ops]] = {
+    "all at once": all_at_once,
+    "all at once, half crashed": lambda n: all_at_once(n, 0.5),
+    "one inside the other": inside,
+}
+"""what is linearizable whatever the order of what is taken"""
+COUNTED: dict[str, Callable[[int], Ops]] = {
+    name: lambda n, make=make: ones(make(n)) for name, make in ANY.items()
+}
+
+TYPES: dict[str, tuple[str, list[str], dict[str, Callable[[int], Ops]]]] = {
     "queue": (
         "fifo-queue",
         ["enqueue", "dequeue"],
         {
+            **ANY,
             "ten at once": lambda n: in_turn(n, 10),
             "a thousand at once": lambda n: in_turn(n, 1000),
             "half crashed": lambda n: in_turn(n, 10, 0.5),
@@ -132,12 +144,13 @@ FAMILIES: dict[str, tuple[str, list[str], dict[str, Callable[[int], Ops]]]] = {
     "unordered-queue": (
         "unordered-queue",
         ["enqueue", "dequeue"],
-        {"ten at once": lambda n: nested(n, 10), "half crashed": lambda n: nested(n, 10, 0.5)},
+        {**ANY, "ten at once": lambda n: nested(n, 10), "half crashed": lambda n: nested(n, 10, 0.5)},
     ),
     "stack": (
         "stack",
         ["push", "pop"],
         {
+            **ANY,
             "nested": lambda n: nested(n, 0.4),
             "nested, a thousand at once": lambda n: nested(n, 1000),
             "towers": lambda n: towers(n, 0.2),
@@ -148,12 +161,13 @@ FAMILIES: dict[str, tuple[str, list[str], dict[str, Callable[[int], Ops]]]] = {
     "priority-queue": (
         "priority-queue",
         ["enqueue", "dequeue"],
-        {"sorted": lambda n: sorted_out(n, 0.4), "ten at once": lambda n: sorted_out(n, 10)},
+        {**ANY, "sorted": lambda n: sorted_out(n, 0.4), "ten at once": lambda n: sorted_out(n, 10)},
     ),
     "counter": (
         "counter",
         ["add", "read"],
         {
+            **COUNTED,
             "ten at once": lambda n: steps(n, 10),
             "a thousand at once": lambda n: steps(n, 1000),
             "half crashed": lambda n: steps(n, 10, 0.5),
@@ -163,6 +177,7 @@ FAMILIES: dict[str, tuple[str, list[str], dict[str, Callable[[int], Ops]]]] = {
         "mutex",
         ["acquire", "release"],
         {
+            **ANY,
             "ten at once": lambda n: steps(n, 10),
             "a thousand at once": lambda n: steps(n, 1000),
             "half crashed": lambda n: steps(n, 10, 0.5),
@@ -171,24 +186,28 @@ FAMILIES: dict[str, tuple[str, list[str], dict[str, Callable[[int], Ops]]]] = {
     "set": (
         "set",
         ["add", "remove"],
-        {"added and removed": lambda n: nested(n, 10), "half crashed": lambda n: nested(n, 10, 0.5)},
+        {**ANY, "added and removed": lambda n: nested(n, 10), "half crashed": lambda n: nested(n, 10, 0.5)},
     ),
 }
 
 
-def lists(n: int) -> History:
-    """So many appends, ten at once, and a read of everything after every tenth of them."""
+def lists(n: int, *, at_once: bool = False, crashed: float = 0.0) -> History:
+    """So many appends, ten or all of them at once, and a read of everything after every tenth of them."""
     at = np.arange(n) * 2.0
-    begin, end = spread(at, 10, n)
+    begin, end = spread(at, 2.0 * n if at_once else 10.0, n)
+    if at_once:
+        begin, end = begin - at, end - at + 2.0 * n
     readings = 10
     size = [(i + 1) * n // readings for i in range(readings)]
     moment = np.array([2.0 * s - 1.0 for s in size])
     kinds, words, place = [], [], []
     for s in size:
         place.append(sum(map(len, words)))
-        kinds += [np.array([8], np.uint8), np.full(s, INT, np.uint8)]
+        kinds += [np.array([LEN], np.uint8), np.full(s, INT, np.uint8)]
         words += [np.array([s]), np.arange(s)]
     f = np.concatenate((np.zeros(n, np.int64), np.ones(readings, np.int64)))
+    lost = np.zeros(len(f), bool)
+    lost[:n] = np.random.default_rng(n + 1).random(n) < crashed
     made = built(
         ["append", "read"],
         (
@@ -196,7 +215,7 @@ def lists(n: int) -> History:
             np.concatenate((np.arange(n), place)),
             np.concatenate((begin, moment - 0.4)),
             np.concatenate((end, moment + 0.4)),
-            np.zeros(len(f), bool),
+            lost,
         ),
     )
     kind = np.where((made.f == 1) & (made.type == 1), LIST, made.value.kind).astype(np.uint8)
@@ -205,40 +224,18 @@ def lists(n: int) -> History:
     return made
 
 
-def seconds(history: History, model: str, engine: str) -> float:
-    best = float("inf")
-    for _ in range(3):
-        begun = time.process_time()
-        objects, _ = grouped(history, MODELS[model])
-        decisions = engine_named(engine).decide(objects, MODELS[model], Budget(600, 4000))
-        best = min(best, time.process_time() - begun)
-        assert (decisions.status == VALID).all(), (engine, decisions)
-    return best
+LISTS: dict[str, Callable[[int], History]] = {
+    "all at once, read ten times": lambda n: lists(n, at_once=True),
+    "ten at once, read ten times": lists,
+    "half crashed, read ten times": lambda n: lists(n, crashed=0.5),
+}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="How the engines of data types grow with the history.")
-    parser.add_argument("--least", type=int, default=10_000)
-    parser.add_argument("--most", type=int, default=640_000)
-    parser.add_argument("--engine", default="")
-    options = parser.parse_args()
-    families = [
+def families() -> list[tuple[str, str, str, Callable[[int], History]]]:
+    """(engine, model, name, what makes so many operations)."""
+    found: list[tuple[str, str, str, Callable[[int], History]]] = [
         (engine, model, name, lambda n, fs=fs, make=make: built(fs, make(n)))
-        for engine, (model, fs, makers) in FAMILIES.items()
+        for engine, (model, fs, makers) in TYPES.items()
         for name, make in makers.items()
     ]
-    families += [("append", "append-list", "ten at once, read ten times", lists)]
-    for engine, model, name, make in families:
-        if options.engine not in ("", engine):
-            continue
-        before, shown, n = 0.0, [], options.least
-        while n <= options.most:
-            took = seconds(make(n), model, engine)
-            shown.append(f"{n // 1000}k {took:.3f} s" + (f" (x{took / before:.1f})" if before else ""))
-            before = took
-            n *= 2
-        print(f"{engine}, {name}: " + ", ".join(shown), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    return found + [("append", "append-list", name, make) for name, make in LISTS.items()]

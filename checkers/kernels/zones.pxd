@@ -17,7 +17,7 @@ cpdef Py_ssize_t decide(
 
 @cython.locals(
     i=cython.Py_ssize_t, value=cython.longlong, at=cython.longlong, writer=cython.longlong, found=cython.longlong,
-    what=cython.int, climbs=cython.bint
+    what=cython.int, climbs=cython.bint, doubtful=cython.bint
 )
 cdef int gather(
     Py_ssize_t first, Py_ssize_t last, long long beginning, const long long[::1] begin, const long long[::1] end,

@@ -75,11 +75,11 @@ def decide(
     """Decide each key: ``status``; the number of keys that are invalid.
 
     m operations in k keys, by key (``start``) and beginning; a read puts -1, a write needs -1. Room: per value
-    ``late`` (last end of an observer), ``head`` (last writer, where there are several), ``source``; per operation
-    ``owner`` (its key) and ``following`` (the writer before it; afterwards the cluster that it is, or that it reads,
-    or -1); per cluster, of which there are m + k (the last k: the initial values') ``low``, ``high``, ``child`` and
-    ``block`` (afterwards the first cluster of its block; -1: no operation of it counts); per position ``mark`` 0; per
-    key ``now`` and ``witness`` (three: what, and two operations or clusters, of invalid keys).
+    ``late`` (last end of an observer, where it matters), ``head`` (last writer, where there are several), ``source``;
+    per operation ``owner`` (its key) and ``following`` (the writer before it; afterwards the cluster that it is, or
+    that it reads, or -1); per cluster, of which there are m + k (the last k: the initial values') ``low``, ``high``,
+    ``child`` and ``block`` (afterwards the first cluster of its block; -1: no operation of it counts); per position
+    ``mark`` 0; per key ``now`` and ``witness`` (three: what, and two operations or clusters, of invalid keys).
     """
     keys = len(start) - 1
     m = len(begin)
@@ -161,28 +161,33 @@ def gather(
     prefixes too.
     """
     what = VALID
+    doubtful = False
     climbs = False
     source[initial] = beginning
     for i in range(first, last):
-        value = need[i]
-        if value >= 0:
-            if end[i] < CRASHED:
-                late[value] = max(late[value], end[i])
-            else:
-                climbs = True
         value = put[i]
         if value >= 0:
             following[i] = -1
+            if end[i] == CRASHED:
+                doubtful = True
+                if need[i] >= 0:
+                    climbs = True
             writer = source[value]
             if writer == -1:
                 source[value] = i
                 continue
+            doubtful = True
             if head[value] >= 0:
                 following[i] = head[value]
             elif writer != beginning:
                 following[i] = writer
             head[value] = i
             source[value] = SEVERAL
+    if doubtful:
+        for i in range(first, last):
+            value = need[i]
+            if value >= 0 and end[i] < CRASHED:
+                late[value] = max(late[value], end[i])
     for i in range(first, last):
         value = need[i]
         if value < 0 or end[i] == CRASHED:
