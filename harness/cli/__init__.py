@@ -120,7 +120,7 @@ def _run(argv: list[str]) -> int:
         raise
     except Exception as e:  # noqa: BLE001 (the last resort: every other failure has its line above)
         if isinstance(e, _ParserError):
-            say_error(f"{_context(e)}{one_line(e.format_message())}")  # type: ignore[attr-defined]
+            say_error(_refusal(e))
             return USAGE
         return _crash(e)
     return code if isinstance(code, int) else 0
@@ -138,10 +138,17 @@ def _quickly(argv: list[str]) -> int | None:
     return None if given is None else command(**given)
 
 
-def _context(error: Exception) -> str:
-    """``run: `` for an error in the arguments of ``splitbrain run``."""
-    info = getattr(getattr(error, "ctx", None), "info_name", None)
-    return f"{info}: " if info and info != "splitbrain" else ""
+def _refusal(error: Exception) -> str:
+    """What the parser says, after the command that it says it of: ``cluster up: ``; one that names no command of a
+    group gets to know them.
+    """
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", "").removeprefix("splitbrain").strip()
+    known = getattr(getattr(context, "command", None), "commands", None)
+    text = one_line(error.format_message())  # type: ignore[attr-defined]
+    if known and text.endswith("."):
+        text = f"{text[:-1]}; there are {', '.join(known)}"
+    return f"{path}: {text}" if path else text
 
 
 def _crash(error: Exception) -> int:

@@ -11,6 +11,10 @@ from tests.cli.conftest import Call, refused
 FLAGS = [
     ([], ["no command given"]),
     (["tset"], ["tset", "test"]),
+    (["frobnicate"], ["frobnicate", "there are run, test, replay"]),
+    (["cluster", "frobnicate"], ["frobnicate", "there are up, status"]),
+    (["cluster", "up", "--nodes", "x"], ["cluster up: ", "--nodes"]),
+    (["cluster"], ["Missing command", "there are up, status"]),
     (["test", "--sead", "3"], ["--sead", "--seed"]),
     (["test", "--seed"], ["--seed"]),
     (["test", "--seed", "x"], ["--seed"]),
