@@ -1,6 +1,6 @@
 """Equal operations told apart by their deadlines alone: the one that has to be done first is done first.
 
-A heap here is an array with numbers of operations from ``low`` on, by their ``end``.
+A heap here is an array with the ends of operations from ``low`` on.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import MutableSequence, Sequence
 
 
-def push(heap: MutableSequence[int], low: int, size: int, item: int, end: Sequence[int]) -> None:
+def push(heap: MutableSequence[int], low: int, size: int, item: int) -> None:
     """Add an item to a heap of so many."""
     at = size
     while at > 0:
         up = (at - 1) >> 1
-        if end[heap[low + up]] <= end[item]:
+        if heap[low + up] <= item:
             break
         heap[low + at] = heap[low + up]
         at = up
     heap[low + at] = item
 
 
-def pop(heap: MutableSequence[int], low: int, size: int, end: Sequence[int]) -> int:
+def pop(heap: MutableSequence[int], low: int, size: int) -> int:
     """Take the first item off a heap of so many."""
     first = heap[low]
     size -= 1
@@ -31,9 +31,9 @@ def pop(heap: MutableSequence[int], low: int, size: int, end: Sequence[int]) -> 
             down = 2 * at + 1
             if down >= size:
                 break
-            if down + 1 < size and end[heap[low + down + 1]] < end[heap[low + down]]:
+            if down + 1 < size and heap[low + down + 1] < heap[low + down]:
                 down += 1
-            if end[item] <= end[heap[low + down]]:
+            if item <= heap[low + down]:
                 break
             heap[low + at] = heap[low + down]
             at = down
@@ -56,8 +56,8 @@ def alternate(
     """Acquisitions and releases of one lock a key: how many keys have no order in which they alternate.
 
     ``releases[i]``: 1 for a release. ``by_end``: all operations by key, then end; crashed ones last. ``bad``: by key,
-    the number of the operation that could not be done by its end, -1 where there is none. ``done``: zeros. The heaps:
-    room, one place an operation. ``late``: the end of crashed operations.
+    the number of the operation that could not be done by its end, -1 where there is none. ``done``: zeros, one a
+    position. The heaps: room, one place an operation. ``late``: the end of crashed operations.
     """
     count = 0
     for key in range(len(start) - 1):
@@ -74,13 +74,13 @@ def alternate(
                 break
             while coming < high and begin[coming] < end[number]:
                 if releases[coming]:
-                    push(release_heap, low, frees, coming, end)
+                    push(release_heap, low, frees, end[coming])
                     frees += 1
                 else:
-                    push(acquire_heap, low, acquires, coming, end)
+                    push(acquire_heap, low, acquires, end[coming])
                     acquires += 1
                 coming += 1
-            if done[number]:
+            if done[end[number]]:
                 continue
             # of its own sort it is the most urgent; what must come between is the most urgent of the other
             if releases[number]:
@@ -88,9 +88,11 @@ def alternate(
                     if not acquires:
                         bad[key] = number
                         break
-                    done[pop(acquire_heap, low, acquires, end)] = 1
+                    between = pop(acquire_heap, low, acquires)
+                    if between < late:
+                        done[between] = 1
                     acquires -= 1
-                pop(release_heap, low, frees, end)
+                pop(release_heap, low, frees)
                 frees -= 1
                 held = 0
             else:
@@ -98,12 +100,13 @@ def alternate(
                     if not frees:
                         bad[key] = number
                         break
-                    done[pop(release_heap, low, frees, end)] = 1
+                    between = pop(release_heap, low, frees)
+                    if between < late:
+                        done[between] = 1
                     frees -= 1
-                pop(acquire_heap, low, acquires, end)
+                pop(acquire_heap, low, acquires)
                 acquires -= 1
                 held = 1
-            done[number] = 1
         if bad[key] >= 0:
             count += 1
     return count
@@ -137,16 +140,16 @@ def numbered(
                 bad[key] = least[place]
                 break
             while coming < high and begin[coming] < most[place]:
-                push(heap, low, waiting, coming, end)
+                push(heap, low, waiting, end[coming])
                 waiting += 1
                 coming += 1
             if not waiting:
                 if most[place] < late[key]:
                     bad[key] = most[place]
                 break
-            number = pop(heap, low, waiting, end)
+            soonest = pop(heap, low, waiting)
             waiting -= 1
-            if end[number] < least[place]:
+            if soonest < least[place]:
                 bad[key] = least[place]
                 break
         if bad[key] >= 0:

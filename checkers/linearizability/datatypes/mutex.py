@@ -46,7 +46,7 @@ def decide(objects: Objects, model: Model, budget: Budget) -> Decisions:
         view(objects.end),
         view(releases.astype(np.int8)),
         view(np.argsort(timeline.end, kind="stable")),
-        view(np.zeros(m, np.int8)),
+        view(np.zeros(len(objects.history), np.int8)),
         view(np.zeros(m, np.int64)),
         view(np.zeros(m, np.int64)),
         view(bad),
