@@ -14,7 +14,7 @@ ALL = (1 << SPAN) - 1
 
 
 class Seen:
-    """Of names as ``identity`` gives them. Numbers in a row take half a byte each, others about a hundred bytes."""
+    """Of names as ``identity`` gives them. Numbers in a row take half a byte each, others sixty bytes and more."""
 
     def __init__(self) -> None:
         self._parts: dict[int, int] = {}
