@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 Observer = Callable[[int, int, str, str, dict[str, Any]], None]
 Main = Callable[[LiveCluster], Coroutine[Any, Any, None]]
 
-INIT_TIMEOUT_S_MAX = 3600
 TCP_NODES_MAX = 50
 
 _encode = msgspec.json.Encoder().encode
