@@ -137,7 +137,7 @@ class Hosts:
         self.daemons[i] = subprocess.Popen(
             [*command, "-E", self.folder / f"sshd{i}.log"], stdin=subprocess.DEVNULL, start_new_session=True
         )
-        for _ in range(400):
+        for _ in range(1500):
             if ":22 " in run("ip", "netns", "exec", self.space(i), "ss", "-Hltn", check=False):
                 return
             time.sleep(0.02)

@@ -43,7 +43,7 @@ class Sshd:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        for _ in range(200):
+        for _ in range(800):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return

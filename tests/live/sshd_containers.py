@@ -228,7 +228,7 @@ class Boxes:
 
     def settle(self, before: object) -> None:
         """What there is becomes what there was: sessions' shells end a moment after their connections."""
-        for _ in range(200):
+        for _ in range(400):
             now = self.everything()
             if now == before:
                 return

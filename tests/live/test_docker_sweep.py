@@ -134,7 +134,7 @@ def test_a_killed_harness_leaves_nothing_once_swept(
             assert left >= {"Container", "Network"}
         assert command_line(["cluster", "sweep"]) == 0
         assert capsys.readouterr().out.startswith("removed: ")
-        for _ in range(200):  # a shell that waits for its input takes a moment to see the end of it
+        for _ in range(800):  # a shell that waits for its input takes a moment to see the end of it
             if not things(engine, harness.pid):
                 break
             time.sleep(0.05)

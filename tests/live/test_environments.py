@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,10 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
 
 
 def acts(history: Path) -> list[tuple[str, int, str, tuple[str, ...] | str]]:
-    """What the nemesis did, in order: family, number of the fault, phase, and to whom."""
+    """What the nemesis did: family, number of the fault, phase, and to whom; fault by fault, each in order.
+
+    Faults are played beside each other: where healing one takes long the next may have begun.
+    """
     done = []
     for op in read(history):
         if op.process == "nemesis" and op.f != "phase":
@@ -52,7 +56,7 @@ def acts(history: Path) -> list[tuple[str, int, str, tuple[str, ...] | str]]:
                     "leader" if led and len(who) == 1 else tuple(who),
                 )
             )
-    return done
+    return sorted(done, key=itemgetter(1))
 
 
 def test_one_schedule_file_is_the_same_acts_and_the_same_verdict_everywhere(

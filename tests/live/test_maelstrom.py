@@ -52,7 +52,7 @@ def test_broadcast_reaches_everybody_after_a_partition(tmp_path: Path) -> None:
         async def everybody() -> list[Any]:
             return [sorted((await client.patient(node, type="read"))["messages"]) for node in cluster.nodes]
 
-        for _ in range(200):
+        for _ in range(800):
             if await everybody() == [list(range(10))] * 3:
                 return
             await asyncio.sleep(0.05)

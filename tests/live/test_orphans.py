@@ -47,7 +47,7 @@ def gone(pid: int) -> bool:
 
 
 def all_gone(pids: list[int]) -> bool:
-    for _ in range(400):
+    for _ in range(1000):
         if all(gone(pid) for pid in pids):
             return True
         time.sleep(0.05)
@@ -73,5 +73,5 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals, foreign: bool) 
     assert not any(gone(pid) for pid in pids)
     assert state(pids[1]) == "T"
     os.kill(harness.pid, number)
-    harness.communicate(timeout=30)
+    harness.communicate(timeout=60)
     assert all_gone(pids)

@@ -69,7 +69,7 @@ def left(hosts: Hosts) -> list[str]:
 
 def nothing_left(hosts: Hosts) -> bool:
     """Soon: a session's shell ends a moment after its connection."""
-    for _ in range(100):
+    for _ in range(800):
         if not left(hosts):
             return True
         time.sleep(0.05)
@@ -124,7 +124,7 @@ def test_the_port_acts_on_hosts_and_sees_what_it_did(hosts: Hosts, tmp_path: Pat
 
 
 async def until_refused(cluster: LiveCluster, link: tuple[str, str]) -> None:
-    for _ in range(200):
+    for _ in range(800):
         await cluster.refresh()
         if link in cluster.links() and cluster.links()[link].refused:
             return

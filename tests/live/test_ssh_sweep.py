@@ -94,7 +94,7 @@ def test_a_killed_harness_leaves_nothing_on_hosts_once_swept(
     assert command_line(["cluster", "sweep", "--hosts", str(boxes.file)]) == 0
     assert capsys.readouterr().out.startswith("removed: ")
     boxes.settle(before)
-    for _ in range(200):
+    for _ in range(800):
         if not things(harness.pid):
             break
         time.sleep(0.05)
