@@ -39,16 +39,21 @@ LIVING = """living() {
   read -r s 2>/dev/null < /proc/$1/stat || return 1
   s=${s##*) }; want=$2; set -- $s; state=$1
   [ "$state" != Z ] && [ "${20}" = "$want" ]
+}
+end() {
+  living $1 $2 || return 0
+  kill -9 -$1 2>/dev/null || ! living $1 $2 || { echo "cannot end process $1"; return 1; }
+  while living $1 $2; do sleep 0.01; done
 }"""
-"""a shell function: whether process $1 is the one that began at $2; sets ``state``, proc(5)'s letter"""
+"""shell functions: whether process $1 is the one that began at $2 (sets ``state``, proc(5)'s letter); end it, which
+may just be ending by itself
+"""
 
 CLEAN = """[ -d "$run" ] || exit 0
 for f in "$run"/*/pid-*; do
   [ -f "$f" ] || continue
   read -r pid start < "$f"
-  living "$pid" "$start" || continue
-  kill -9 "-$pid" || exit 1
-  while living "$pid" "$start"; do sleep 0.02; done
+  end "$pid" "$start" || exit 1
 done
 for again in 1 2 3 4 5; do rm -rf "$run" 2>/dev/null; [ -e "$run" ] || exit 0; sleep 0.1; done
 echo "cannot remove $run"; exit 1"""
@@ -245,12 +250,7 @@ class Machine:
     def start(self, node: str, incarnation: int, arguments: list[str], before: Process | None) -> Process:
         """Start a node's incarnation, once; ``before``: the last one, which may have been out of sight."""
         place = f"{self.run}/{node}"
-        end = ""
-        if before is not None:
-            end = (
-                f"if living {before.pid} {before.start}; then kill -9 -{before.pid} || exit 1; "
-                f"while living {before.pid} {before.start}; do sleep 0.01; done; fi\n"
-            )
+        end = "" if before is None else f"end {before.pid} {before.start} || exit 1\n"
         warden = ["python3", f"{self.packages}/warden.py", "start", place, str(incarnation)]
         done = self.remote.run(
             f"{LIVING}\n{end}mkdir -p {quote(place)}/data || exit 1\n"
