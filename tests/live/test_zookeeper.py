@@ -13,7 +13,7 @@ from harness.run import check_spec
 from harness.spec import RunSpec
 from harness.systems.zookeeper import JARS
 from tests.live.played import fault, played
-from tests.live.test_foreign import bit, needs, result, run
+from tests.live.test_foreign import bit, needs, result
 
 
 def needs_zookeeper() -> None:
@@ -23,12 +23,24 @@ def needs_zookeeper() -> None:
 
 
 def test_zookeeper_is_sound_where_reads_are_ordered(tmp_path: Path) -> None:
+    """While one follower after the other is in trouble. Of leaders ZooKeeper 3.8 is not: docs/systems.md says how."""
     needs_zookeeper()
-    faults = ["partition", "kill", "pause"]
-    # a member that waited in vain for followers (2.5 s) may have to be elected against once more
-    outcome = run(tmp_path, system="zookeeper", nemesis=faults, interval=4, time_limit=12, seed=2, quiet=10)
+    outcome = played(
+        "process",
+        tmp_path,
+        [
+            fault(800, 3800, "partition:isolated-node", "follower"),
+            fault(7000, 8500, "kill:one", "follower"),
+            fault(11500, 13000, "pause:one", "follower"),
+        ],
+        system="zookeeper",
+        nodes=3,
+        time_limit=14,
+        rate=60,
+        quiet=10,
+    )
     assert outcome.verdict == "valid", outcome.results
-    assert bit(outcome) == set(faults)
+    assert bit(outcome) == {"partition", "kill", "pause"}
     assert outcome.summary["ok"] > 25
 
 
