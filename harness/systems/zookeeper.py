@@ -87,34 +87,38 @@ def path(key: Any) -> str:
 
 
 class ZooClient:
-    """Sessions, each used by one request at a time; one on which a request failed is not used again."""
+    """Sessions, each used by one request at a time; one on which a request failed is not used again.
+
+    Reads have sessions of their own: those of writes end with a member's quorum, without which no new one begins.
+    """
 
     def __init__(self, place: Place) -> None:
         self.door = place.door(PORT)
         self._reads = place.config.get("reads", READS[0])
-        self._idle: list[Session] = []
+        self._idle: dict[str, list[Session]] = {name: [] for name in SERVED}
 
     async def request(self, body: dict[str, Any]) -> dict[str, Any]:
         serve = SERVED.get(body["type"])
         if serve is None:
             raise RefusedError(NOT_SUPPORTED, f"{body['type']!r} is not served")
-        while self._idle and self._idle[-1].over:
-            self._idle.pop().abort()
-        session = self._idle.pop() if self._idle else await Session.open(*self.door, SESSION_MS)
+        idle = self._idle[body["type"]]
+        while idle and idle[-1].over:
+            idle.pop().abort()
+        session = idle.pop() if idle else await Session.open(*self.door, SESSION_MS)
         try:
             reply = await serve(self, session, body)
         except ZooError as e:
-            self._idle.append(session)
+            idle.append(session)
             if e.code in REFUSALS:
                 raise RefusedError(REFUSALS[e.code], str(e)) from e
             raise UnknownError(str(e)) from e
         except RefusedError:
-            self._idle.append(session)
+            idle.append(session)
             raise
         except BaseException:
             session.abort()
             raise
-        self._idle.append(session)
+        idle.append(session)
         return reply
 
     async def read(self, session: Session, body: dict[str, Any]) -> dict[str, Any]:
@@ -157,9 +161,9 @@ class ZooClient:
                 await session.set(key, data, -1)
 
     async def close(self) -> None:
-        for session in self._idle:
-            session.close()
-        self._idle.clear()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
 
 
 SERVED = {"read": ZooClient.read, "write": ZooClient.write, "cas": ZooClient.cas}
