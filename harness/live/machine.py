@@ -55,6 +55,8 @@ class Machine:
         self._reading = DiskReading()
         self._refused = 0
         """operations that the disk refused to earlier incarnations, by their last words"""
+        self._shown = ""
+        """what this incarnation was last told that its disk refuses: a machine's own full disk is not ours"""
         self.outlived = False
         """the last incarnation ended of a refusal and the disk was well again: who stood still hears of it late"""
         self._damaged = 0
@@ -80,6 +82,7 @@ class Machine:
 
     def starting(self) -> None:
         self._reading = DiskReading()
+        self._shown = ""
 
     async def started(self) -> None:
         """The node has answered init: it is on this machine now."""
@@ -91,7 +94,8 @@ class Machine:
     def exited(self) -> None:
         """A node that a disk refused something ends by itself, and says why."""
         words = self._seat.member.last_words()
-        refused = not self._seat.killing and any(f"[Errno {n}]" in words for n in ERRNOS.values())
+        number = ERRNOS.get(self._shown)
+        refused = number is not None and not self._seat.killing and f"[Errno {number}]" in words
         self._refused += refused
         self.outlived = refused and not self._trouble.refuses
         self._reading.refuses, self._reading.delay_us = self._trouble.refuses, self._trouble.delay_us
@@ -110,6 +114,7 @@ class Machine:
             await self._tell()
 
     async def _tell(self) -> None:
+        self._shown = self._trouble.refuses or self._shown
         await self.read({"refuses": self._trouble.refuses, "delay_us": self._trouble.delay_us})
 
     async def read(self, change: dict[str, Any] | None = None) -> None:
