@@ -65,7 +65,8 @@ def up(
     first = found[0]
     say()
     say(
-        f"""echo '{{"type": "write", "msg_id": 1, "key": "x", "value": 5}}' | nc -q1 {first.host} {first.client}"""
+        f"""(echo '{{"type": "write", "msg_id": 1, "key": "x", "value": 5}}'; sleep 1) | """
+        f"nc -q0 {first.host} {first.client}"
     )
     return 0
 
